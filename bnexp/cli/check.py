@@ -1,0 +1,40 @@
+"""``bnexp check``: is this config right, and what does it mean?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from bnexp.cli.options import set_option
+
+
+@click.command("check", epilog="Example: bnexp check configs/fig6-18.yaml")
+@click.argument("config", type=click.Path(path_type=Path))
+@set_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+def command(config: Path, overrides: tuple[str, ...], as_json: bool) -> None:
+    """Validate CONFIG and print it resolved, with its network and its plan. Trains nothing.
+
+    All mistakes are reported at once, each as file:line:column.
+    """
+    from bnexp.cli.plans import network_rows, plan_facts, print_facts, print_table
+    from bnexp.config import dump_config, load_config, network_spec, resolve
+    from bnexp.environment import available_cores
+    from bnexp.plan import plan_sweep
+
+    loaded = resolve(load_config(config, overrides=overrides))
+    plan = plan_sweep(loaded)
+    spec = network_spec(next(iter(plan.runs.values())).config)
+    facts = plan_facts(plan, available_cores())
+    if as_json:
+        head, *rows = network_rows(spec)
+        network = [dict(zip(head, row, strict=True)) for row in rows]
+        described = {"config": loaded.model_dump(mode="json"), "network": network, "plan": facts}
+        click.echo(json.dumps(described, indent=2))
+        return
+    click.echo(dump_config(loaded))
+    print_table(network_rows(spec))
+    click.echo()
+    print_facts(facts)

@@ -1,0 +1,49 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+set_option = click.option(
+    "--set",
+    "overrides",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Set one key of the config, such as optimizer.lr=0.1; may be given often.",
+)
+data_dir_option = click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    show_default="BNEXP_DATA",
+    help="Look for datasets in this folder before the cache.",
+)
+
+
+def folder_options(command: _Command) -> _Command:
+    """Add the options that say where results go and what is done with older ones."""
+    for option in (
+        click.option(
+            "--strict",
+            is_flag=True,
+            help="Refuse to go on from work of other versions or another BLAS kernel.",
+        ),
+        click.option(
+            "--fresh",
+            is_flag=True,
+            help="Set an older results folder aside under a numbered name and start again.",
+        ),
+        click.option(
+            "--output",
+            type=click.Path(file_okay=False, path_type=Path),
+            show_default="results/NAME-HASH",
+            help="The results folder.",
+        ),
+    ):
+        command = option(command)
+    return command

@@ -1,0 +1,36 @@
+"""``bnexp run``: one config, trained in this process, a line per epoch, then its curves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bnexp.cli.options import data_dir_option, folder_options, set_option
+
+
+@click.command("run", epilog="Example: bnexp run configs/mnist-bn.yaml --set optimizer.lr=0.05")
+@click.argument("config", type=click.Path(path_type=Path))
+@set_option
+@click.option("--seed", type=int, show_default="the config's", help="Train with this seed.")
+@data_dir_option
+@folder_options
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def command(config: Path, as_json: bool, **options: Any) -> None:
+    """Train CONFIG once and draw its curves of accuracy and loss.
+
+    Its ``sweep`` is left out. The same command finds its results again and goes on from there.
+    """
+    from bnexp.api import run
+    from bnexp.cli.pictures import draw
+    from bnexp.cli.progress import LineWatcher
+    from bnexp.cli.tables import finish
+    from bnexp.config import load_config
+
+    loaded = load_config(config, overrides=options.pop("overrides"), seed=options.pop("seed"))
+    if loaded.sweep.axes:
+        click.echo("note: `run` leaves the config's sweep out; `bnexp sweep` trains it", err=True)
+    results = run(loaded, watcher=LineWatcher(), **options)
+    pictures = list(draw(results, ("png",), None)) if results.metrics else []
+    finish(results, as_json=as_json, pictures=pictures)

@@ -1,0 +1,61 @@
+"""``bnexp sweep``: all cells of a sweep on worker processes, then a table of how they ended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bnexp.cli.options import data_dir_option, folder_options, set_option
+
+
+@click.command("sweep", epilog="Example: bnexp sweep --weights logspace --seeds 3")
+@click.argument("config", required=False, type=click.Path(path_type=Path))
+@click.option("--weights", metavar="SPEC", help="Sweep the initial scale: --axis init.scale=SPEC.")
+@click.option(
+    "--axis",
+    "axes",
+    metavar="KEY=SPEC",
+    multiple=True,
+    help="Sweep a key of the config; may be given often. SPEC is logspace(A, B, N) (powers of "
+    "ten; logspace alone is 0, -4, 16), linspace(A, B, N), or values with commas.",
+)
+@click.option(
+    "--seeds",
+    type=click.IntRange(min=1),
+    show_default="the config's, 1",
+    help="Train every cell with this many seeds.",
+)
+@click.option("--seed", type=int, show_default="the config's", help="The first seed.")
+@set_option
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    show_default="the cores available",
+    help="How many worker processes.",
+)
+@click.option("--dry-run", is_flag=True, help="Print the plan and train nothing.")
+@data_dir_option
+@folder_options
+@click.option("--json", "as_json", is_flag=True, help="Print cells and statuses as JSON.")
+def command(config: Path | None, as_json: bool, dry_run: bool, **options: Any) -> None:
+    """Train every combination of the axes of CONFIG and of --axis, and tabulate the results.
+
+    Without CONFIG the built-in one is swept: initial scales on the embedded digits. With --weights
+    as the only axis, batch norm is compared with none. Stop it whenever you like: the same command
+    goes on from there, and more seeds or values extend what is there.
+    """
+    from bnexp.cli.plans import print_plan
+    from bnexp.config import load_sweep
+
+    named = {name: options.pop(name) for name in ("axes", "weights", "seeds", "seed", "overrides")}
+    loaded = load_sweep(config, **named)
+    if dry_run:
+        print_plan(loaded, options["output"], options["jobs"], as_json=as_json)
+        return
+    from bnexp.api import sweep
+    from bnexp.cli.progress import BarWatcher
+    from bnexp.cli.tables import finish
+
+    finish(sweep(loaded, watcher=BarWatcher(), **options), as_json=as_json)

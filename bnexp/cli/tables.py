@@ -1,0 +1,60 @@
+"""What ``run`` and ``sweep`` print at the end: how every cell ended, and where the results are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from bnexp.cli.pictures import print_grid
+from bnexp.errors import RunsFailedError
+from bnexp.store.results import Results
+
+
+def finish(results: Results, *, as_json: bool, pictures: Sequence[Path] = ()) -> None:
+    """Print the results, and raise RunsFailedError when some runs failed."""
+    if as_json:
+        print_json(results, pictures)
+    else:
+        print_results(results, pictures)
+    failed = [result for result in results.runs.values() if result.status == "failed"]
+    if failed:
+        reasons = dict.fromkeys(result.message for result in failed)
+        raise RunsFailedError(
+            f"{len(failed)} of {len(results.runs)} runs failed and are tried again by the same "
+            "command:\n" + "\n".join(f"  {reason}" for reason in reasons)
+        )
+
+
+def print_json(results: Results, pictures: Sequence[Path]) -> None:
+    """Print folder, cells and pictures as one JSON object."""
+    facts = {
+        "folder": str(results.folder),
+        "cells": results.cell_rows(),
+        "pictures": [str(path) for path in pictures],
+    }
+    click.echo(json.dumps(facts, indent=2))
+
+
+def print_results(results: Results, pictures: Sequence[Path]) -> None:
+    """Print a line for every panel and arm of a sweep, or the final values of a run."""
+    if results.axes and results.metrics:
+        print_grid(results)
+    else:
+        for row in results.cell_rows():
+            shown = [f"{name.replace('_', ' ')} {row[name]:.4f}" for name in _measured(row)]
+            where = (
+                f"seed {row['seed']}: {row['status']} at epoch {row['epoch']}, step {row['step']}"
+            )
+            click.echo("  ".join([where, *shown]))
+    click.echo(results.folder)
+    for path in pictures:
+        click.echo(path)
+    if not pictures and results.metrics:
+        click.echo(f"draw the curves with: bnexp plot {results.folder}", err=True)
+
+
+def _measured(row: dict[str, object]) -> list[str]:
+    return [name for name in row if name.endswith(("_loss", "_accuracy")) and row[name] is not None]

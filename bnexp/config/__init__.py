@@ -1,0 +1,34 @@
+"""Configs: the schema, and reading one from YAML with every mistake placed.
+
+``load_config`` reads and checks, ``resolve`` fills in what depends on other keys, ``with_values``
+gives the config of one cell, ``dump_config`` writes one. Nothing here imports NumPy.
+"""
+
+from bnexp.config.cells import name_cell, resolve, with_values
+from bnexp.config.checks import recorded_metrics
+from bnexp.config.dump import dump_config
+from bnexp.config.load import load_config, load_text
+from bnexp.config.mistakes import ConfigMistakesError
+from bnexp.config.network import network_spec, steps_per_epoch, test_size, total_steps, train_size
+from bnexp.config.schema import Config
+from bnexp.config.spec import parse_spec
+from bnexp.config.sweep import load_sweep
+
+__all__ = [
+    "Config",
+    "ConfigMistakesError",
+    "dump_config",
+    "load_config",
+    "load_sweep",
+    "load_text",
+    "name_cell",
+    "network_spec",
+    "parse_spec",
+    "recorded_metrics",
+    "resolve",
+    "steps_per_epoch",
+    "test_size",
+    "total_steps",
+    "train_size",
+    "with_values",
+]

@@ -1,0 +1,102 @@
+"""From a config with defaults left open to what is trained: ``resolve``, and one cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from bnexp.config.checks import find_conflicts, recorded_metrics
+from bnexp.config.fields import LEAVES, canonical_key
+from bnexp.config.mistakes import ConfigMistakesError
+from bnexp.config.schema import Config, Metric, PlotConfig, SweepConfig
+from bnexp.config.words import allowed_values, explain_unknown
+
+_NO_SWEEP = SweepConfig()
+_SEED_END = 2**32
+_PREFERRED: tuple[Metric, ...] = ("train_accuracy", "running_accuracy", "test_accuracy")
+
+
+def resolve(config: Config) -> Config:
+    """Return ``config`` with the values filled in that depend on others; twice changes nothing.
+
+    - ``init.scale``: 0.01 for the scheme ``normal``, a gain of 1 for the others. It stays unset
+      when ``init.scheme`` is swept, for then each cell has its own.
+    - ``plot.y``: the accuracy on training examples when ``evaluate.train`` gives one, else the
+      running accuracy, else that on test examples.
+    """
+    updates: dict[str, Any] = {}
+    if config.init.scale is None and "init.scheme" not in config.sweep.axes:
+        scale = config.init.resolved_scale
+        updates["init"] = config.init.model_copy(update={"scale": scale})
+    if config.plot.y is None:
+        recorded = recorded_metrics(config)
+        y = next((metric for metric in _PREFERRED if metric in recorded), None)
+        updates["plot"] = config.plot.model_copy(update={"y": y})
+    return config.model_copy(update=updates) if updates else config
+
+
+def with_values(config: Config, values: Mapping[str, Any], seed: int | None = None) -> Config:
+    """Return the config of one cell: ``values`` set by dotted key, resolved, without a sweep.
+
+    ``seed`` replaces the config's. ``plot.panel`` and ``plot.arm``, which name axes, are cleared.
+    Cheap enough for sweeps of 10,000 cells. Raises ``ConfigMistakesError`` with a line for every value that is
+    not allowed and every conflict, each naming the cell.
+    """
+    mistakes: list[str] = []
+    updates = _sections(config, values, mistakes)
+    updates["sweep"] = _NO_SWEEP
+    updates["plot"] = PlotConfig(y=config.plot.y)
+    if seed is not None:
+        if type(seed) is not int or not 0 <= seed < _SEED_END:
+            mistakes.append(f"seed: {seed!r}; allowed: {allowed_values(LEAVES['seed'])}")
+        updates["seed"] = seed
+    cell = config.model_copy(update=updates)
+    if not mistakes:
+        mistakes += [f"{conflict.keys[0]}: {conflict.what}" for conflict in find_conflicts(cell)]
+    if mistakes:
+        name = name_cell(values, seed)
+        raise ConfigMistakesError(f"cell {name}: {mistake}" for mistake in mistakes)
+    return resolve(cell)
+
+
+def _sections(config: Config, values: Mapping[str, Any], mistakes: list[str]) -> dict[str, Any]:
+    """Return the sections that ``values`` change, validated."""
+    changes: dict[str, dict[str, Any]] = {}
+    for key, value in values.items():
+        leaf = LEAVES.get(canonical_key(key))
+        if leaf is None or leaf.section in ("", "sweep", "plot"):
+            what = explain_unknown("", key) if leaf is None else "this key is not swept"
+            mistakes.append(f"{key}: {what}")
+        else:
+            changes.setdefault(leaf.section, {})[leaf.name] = value
+    updates: dict[str, Any] = {}
+    for section, changed in changes.items():
+        old = getattr(config, section)
+        try:
+            updates[section] = type(old).model_validate({**old.__dict__, **changed})
+        except ValidationError as error:
+            wrong = dict.fromkeys(f"{section}.{detail['loc'][0]}" for detail in error.errors())
+            for key in wrong:
+                value = changed[LEAVES[key].name]
+                mistakes.append(
+                    f"{key}: {value!r} is refused; allowed: {allowed_values(LEAVES[key])}"
+                )
+    return updates
+
+
+def name_cell(values: Mapping[str, Any], seed: int | None = None) -> str:
+    """Return the values of a cell as text: ``init.scale = 0.1, norm.kind = batch, seed = 0``."""
+    pairs = [f"{key} = {_text(value)}" for key, value in values.items()]
+    if seed is not None:
+        pairs.append(f"seed = {seed}")
+    return ", ".join(pairs)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_text, value))}]"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

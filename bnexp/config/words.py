@@ -1,0 +1,184 @@
+"""The sentences about a wrong value or key: what is wrong with it, what is allowed instead."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bnexp.config.fields import LAYERS, LEAVES, SECTIONS, Leaf
+from bnexp.config.mistakes import shown
+from bnexp.config.nodes import ListNode, MapNode, Node, Scalar
+from bnexp.config.scalars import number_remedy, read_scalar
+
+#: Names that other programs give to keys of ours.
+_ALIASES = {
+    "learning_rate": "optimizer.lr",
+    "batchnorm": "norm",
+    "batch_norm": "norm",
+    "bn": "norm",
+    "dataset": "data.name",
+    "hidden": "network.layers",
+    "units": "network.layers",
+    "weights": "init.scale",
+    "std": "init.scale",
+    "seeds": "sweep.seeds",
+    "axes": "sweep.axes",
+}
+_NAME = 'letters, digits, ".", "_" and "-", at most 60, the first a letter or digit'
+_LAYER = '100, "dense 100" or {dense: 100}, from 1 to 100,000 units'
+_LAYER_KIND = re.compile(r"(conv|pool)\b")
+
+
+def allowed_values(leaf: Leaf) -> str:
+    """Say what the schema allows for a key."""
+    if leaf is LAYERS:
+        return "a list of at most 1,000 layers, such as [100, 100]"
+    if leaf.key == "name":
+        return _NAME
+    if leaf.key in ("plot.panel", "plot.arm"):
+        return "a swept key, such as init.scale"
+    if leaf.key == "norm.kind":
+        return "none, batch (off, on)"
+    return _say(leaf.allowed)
+
+
+def _say(schema: Mapping[str, Any]) -> str:
+    if "anyOf" in schema:
+        return " or ".join(_say(one) for one in schema["anyOf"] if one.get("type") != "null")
+    if "enum" in schema or "const" in schema:
+        words = schema.get("enum", [schema.get("const")])
+        return ", ".join(str(word) for word in words)
+    kind = schema.get("type")
+    if kind == "integer":
+        return "a whole number" + _bounds(schema, last=-1)
+    if kind == "number":
+        return "a number" + _bounds(schema, last=0)
+    return {"boolean": "on, off (true, false)", "array": "a list"}.get(str(kind), "text")
+
+
+def _bounds(schema: Mapping[str, Any], *, last: int) -> str:
+    """Say the bounds of a number; ``last`` is -1 where below N means up to N - 1."""
+    if "exclusiveMaximum" in schema and last:
+        schema = {**schema, "maximum": schema["exclusiveMaximum"] + last}
+    if "minimum" in schema and "maximum" in schema:
+        return f" from {schema['minimum']:,} to {schema['maximum']:,}"
+    signs = (("exclusiveMinimum", ">"), ("minimum", ">="), ("exclusiveMaximum", "<"))
+    return "".join(f" {sign} {schema[name]:,}" for name, sign in signs if name in schema).replace(
+        " <", " and <"
+    )
+
+
+def explain_value(leaf: Leaf, node: Node) -> str:
+    """Say what is wrong with a value that the schema refuses, and what is allowed."""
+    return f"{_wrong(leaf, node)}; allowed: {allowed_values(leaf)}"
+
+
+def _wrong(leaf: Leaf, node: Node) -> str:
+    if leaf is LAYERS and isinstance(node, ListNode):
+        return f"{len(node.items):,} layers are too many"
+    if not isinstance(node, Scalar):
+        return f"a {'list' if isinstance(node, ListNode) else 'mapping'} is not allowed here"
+    text = shown(node.text)
+    if node.value is None:
+        return f"{text} is no value" if text else "there is no value"
+    kinds = {one.get("type") for one in leaf.allowed.get("anyOf", [leaf.allowed])}
+    if kinds & {"integer", "number"}:
+        return _wrong_number(node, text, words="string" in kinds, whole="integer" in kinds)
+    if leaf is LAYERS:
+        return f"{text} is not a list; write [{text}]"
+    if kinds == {"boolean"}:
+        return f"{_quotes(node, text)} is neither on nor off"
+    words = _words(leaf.allowed)
+    if not words:
+        text_as_name = isinstance(node.value, str)
+        return f'"{text}" is not allowed' if text_as_name else f'{text} is not text; write "{text}"'
+    close = difflib.get_close_matches(text.lower(), words, 1)
+    return f"{_quotes(node, text)} is not known" + (f", did you mean {close[0]}?" if close else "")
+
+
+def _wrong_number(node: Scalar, text: str, *, words: bool, whole: bool) -> str:
+    if isinstance(node.value, str):
+        if remedy := number_remedy(text):
+            return remedy
+        if node.quoted:
+            bare = isinstance(read_scalar(node.text.strip()), int | float)
+            return f'"{text}" is text' + (f"; write {shown(node.text.strip())} without quotes" if bare else "")
+        return f"{text} is not allowed" if words else f"{text} is not a number"
+    if isinstance(node.value, bool):
+        hint = ", did you mean none?" if words and not node.value else ""
+        return f"{text} is not a number{hint}" if not words else f"{text} is not allowed{hint}"
+    number = node.value
+    if isinstance(number, float) and number - number != 0:
+        return f"{text} is not a finite number"
+    if whole and isinstance(number, float) and not number.is_integer():
+        return f"{text} is not a whole number"
+    return f"{text} is out of range"
+
+
+def _quotes(node: Scalar, text: str) -> str:
+    return f'"{text}"' if node.quoted else text
+
+
+def _words(schema: Mapping[str, Any]) -> list[str]:
+    options = schema.get("anyOf", [schema])
+    words = [word for one in options for word in one.get("enum", [one.get("const")])]
+    return [word for word in words if isinstance(word, str)]
+
+
+def explain_layer(node: Node) -> str:
+    """Say what is wrong with one entry of ``network.layers``, and what is allowed."""
+    name = ""
+    if isinstance(node, Scalar):
+        name, what = node.text, f"{shown(node.text) or 'nothing'} is not a layer"
+        if isinstance(node.value, str) and (remedy := number_remedy(node.text)):
+            what = remedy
+    elif isinstance(node, MapNode):
+        name = next((entry.key for entry in node), "")
+        what = f"{{{shown(name)}: ...}} is not a layer"
+        if name == "dense":
+            what = "this dense layer has a wrong number of units or a key too many"
+    else:
+        what = "a list is not a layer"
+    if match := _LAYER_KIND.match(name):
+        what = f"{match[1]} layers are not supported yet"
+    return f"{what}; allowed: {_LAYER}"
+
+
+def explain_unknown(section: str, key: str, *, hint: bool = True) -> str:
+    """Say that ``key`` is no key of ``section`` (empty: of the config), and which may be meant."""
+    own = own_keys(section)
+    meant = suggest(section, key) if hint and len(key) <= 60 else ()
+    if meant:
+        return f"unknown key; did you mean {' or '.join(meant)}?"
+    return f"unknown key; allowed: {', '.join(own)}"
+
+
+def own_keys(section: str) -> list[str]:
+    """Return the keys of a section, or those at the top of a config."""
+    if section:
+        return [leaf.name for leaf in LEAVES.values() if leaf.section == section]
+    return list(dict.fromkeys(leaf.section or leaf.name for leaf in LEAVES.values()))
+
+
+def suggest(section: str, key: str) -> Sequence[str]:
+    """Return the full keys that a mistaken key may mean, best first; at most three."""
+    plain = key.strip().lower().replace("-", "_")
+    prefix = f"{section}." if section else ""
+    if plain in _ALIASES:
+        return [_ALIASES[plain]]
+    if plain in LEAVES or plain in SECTIONS:
+        return [plain]
+    elsewhere = [
+        leaf.key for leaf in LEAVES.values() if leaf.name == plain and leaf.section != section
+    ]
+    if elsewhere:
+        return elsewhere[:3]
+    if "." in plain:
+        return difflib.get_close_matches(plain, LEAVES, 1, 0.75)
+    if near := difflib.get_close_matches(plain, own_keys(section), 1, 0.7):
+        return [prefix + near[0]]
+    names = [leaf.name for leaf in LEAVES.values()]
+    near = difflib.get_close_matches(plain, names, 1, 0.75)
+    return [leaf.key for leaf in LEAVES.values() if near and leaf.name == near[0]][:3]

@@ -1,0 +1,105 @@
+"""Getting the files of a dataset: found where the user keeps them, in the cache, or downloaded.
+
+``get_files`` is what loading a dataset goes through: it reads from the user's folders and writes
+only to the cache. ``ensure_files`` does the same ahead of worker processes. ``keep_dataset`` is
+what ``bnexp data get`` asks for: a complete, verified copy in a place that the user may choose.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from bnexp.data.download import Notify, download_missing
+from bnexp.data.idx import IdxFile, idx_files
+from bnexp.data.locate import (
+    EMBEDDED,
+    cache_folder,
+    data_folder,
+    find_files,
+    missing_files,
+    read_file,
+    subfolder,
+)
+from bnexp.describe import DatasetFacts
+from bnexp.errors import DatasetError
+
+
+def get_files(
+    facts: DatasetFacts,
+    files: Sequence[IdxFile],
+    *,
+    data_dir: str | os.PathLike[str] | None = None,
+    notify: Notify | None = None,
+    progress: bool = False,
+) -> dict[str, Path]:
+    """Return the path of each file by name: from the data folder, the cache, or downloaded to it.
+
+    The contents are not verified, ``read_file`` does that. Raises ``DatasetError`` if the data
+    folder does not exist or has only some of the files, or if the download fails.
+    """
+    named = data_folder(data_dir)
+    if named is not None:
+        folder = subfolder(facts, named.path)
+        found = find_files(folder, files)
+        if len(found) == len(files):
+            return found
+        if found:
+            raise DatasetError(
+                f"{folder} holds some files of {facts.title} but not "
+                f"{missing_files(files, found)}, with or without .gz. Add what is missing, or "
+                f"download it: bnexp data get {facts.name} --data-dir {named.path}"
+            )
+        if notify is not None:
+            notify(f"data folder {named} has no {facts.title}; using the cache")
+    return download_missing(facts, files, cache_folder(facts), notify=notify, progress=progress)
+
+
+def ensure_files(
+    facts: DatasetFacts,
+    *,
+    test: bool = True,
+    data_dir: str | os.PathLike[str] | None = None,
+    notify: Notify | None = None,
+    progress: bool = False,
+) -> tuple[Path, ...]:
+    """Make sure that the files are here before several processes load them; return their paths.
+
+    Without ``test`` those of the test set may be missing. An embedded dataset is always here.
+    Contents are not verified; errors are those of ``get_files``.
+    """
+    if facts.name in EMBEDDED:
+        return (EMBEDDED[facts.name],)
+    files = idx_files(facts, test=test)
+    found = get_files(facts, files, data_dir=data_dir, notify=notify, progress=progress)
+    return tuple(found[file.name] for file in files)
+
+
+def keep_dataset(
+    facts: DatasetFacts,
+    *,
+    data_dir: str | os.PathLike[str] | None = None,
+    notify: Notify | None = None,
+    progress: bool = False,
+) -> tuple[Path, ...]:
+    """Make sure that a complete, verified copy is here; return the paths of its files.
+
+    With ``data_dir`` that is where the copy shall be: in the folder itself if it holds files of the
+    dataset, else in its subfolder named like the dataset; folders are created as needed. Without,
+    it is wherever ``get_files`` finds or puts it. Raises ``DatasetError``.
+    """
+    if facts.name in EMBEDDED:
+        from bnexp.data.digits import read_digits
+
+        read_digits(facts)
+        return (EMBEDDED[facts.name],)
+    files = idx_files(facts)
+    if data_dir is None:
+        found = get_files(facts, files, notify=notify, progress=progress)
+    else:
+        folder = subfolder(facts, Path(data_dir).expanduser())
+        found = download_missing(facts, files, folder, notify=notify, progress=progress)
+    for file in files:
+        read_file(found[file.name], file, facts)
+    return tuple(found[file.name] for file in files)

@@ -1,0 +1,177 @@
+"""The driver: a plan, an engine and a results folder put to work together.
+
+It trains what is missing, keeps each result the moment it exists, and turns a signal into a clean
+stop. It prints nothing: a ``Watcher`` is told what happens.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from bnexp.data.files import ensure_files
+from bnexp.describe import DATASETS
+from bnexp.engines import Engine, InlineEngine, LocalEngine, Progress, RunEnded, Trouble
+from bnexp.engines.base import Workplace
+from bnexp.environment import fingerprint
+from bnexp.errors import InterruptedRunError, ResultsError
+from bnexp.plan import Plan, Run, cut_stacks
+from bnexp.records import RunResult
+from bnexp.store.checkpoints import read_epochs
+from bnexp.store.folder import ResultsFolder
+from bnexp.store.results import Results
+
+
+class Watcher:
+    """Told what the driver does; this one does nothing with it."""
+
+    def start(self, plan: Plan, finished: int, epochs: int) -> None:
+        """Work begins: so many runs are finished, and so many epochs of the others."""
+
+    def progress(self, event: Progress) -> None:
+        """A stack has completed an epoch."""
+
+    def ended(self, result: RunResult) -> None:
+        """A run is over."""
+
+    def note(self, message: str) -> None:
+        """Something worth saying."""
+
+    def close(self) -> None:
+        """No more news."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to work, none of which changes a result.
+
+    ``jobs`` is the number of worker processes, 0 for none: train in this process. ``strict``
+    refuses to go on from work of other versions.
+    """
+
+    jobs: int = 0
+    data_dir: Path | None = None
+    strict: bool = False
+    checkpoint_seconds: float = 3.0
+
+
+def train_plan(folder: ResultsFolder, options: Options, watcher: Watcher) -> Results:
+    """Train what the folder's plan lacks and return all its results.
+
+    Raises InterruptedRunError after a signal (everything finished is kept), DatasetError,
+    OutputError, and ResultsError under ``strict``.
+    """
+    plan = folder.plan
+    finished = folder.finished()
+    pending = [run for run in plan.runs.values() if run.id not in finished]
+    started = read_epochs(folder.checkpoints) if folder.checkpoints.is_dir() else {}
+    started = {run.id: started[run.id] for run in pending if run.id in started}
+    if pending:
+        _compare_versions(folder, started, options, watcher)
+    epochs = {run: epoch for run, (epoch, _) in started.items()}
+    watcher.start(plan, len(finished), sum(epochs.values()))
+    try:
+        if pending:
+            _train(folder, pending, epochs, options, watcher)
+    finally:
+        watcher.close()
+        folder.write_views()
+    return folder.results
+
+
+def _train(
+    folder: ResultsFolder,
+    pending: list[Run],
+    epochs: dict[str, int],
+    options: Options,
+    watcher: Watcher,
+) -> None:
+    # Before any worker starts, so that files are downloaded once and with a bar.
+    wanted = {(run.config.data.name, run.config.evaluate.test != "none") for run in pending}
+    for name, test in sorted(wanted):
+        ensure_files(
+            DATASETS[name],
+            test=test,
+            data_dir=options.data_dir,
+            notify=watcher.note,
+            progress=True,
+        )
+    stacks = cut_stacks(pending, jobs=max(1, options.jobs), started=epochs)
+    workplace = Workplace(
+        options.data_dir and options.data_dir.resolve(),
+        folder.checkpoints.resolve(),
+        options.checkpoint_seconds,
+    )
+    engine: Engine = InlineEngine(workplace)
+    if options.jobs:
+        engine = LocalEngine(workplace, jobs=options.jobs)
+    stop = threading.Event()
+    events = engine.train(stacks, stop)
+    with signals(stop) as caught, contextlib.closing(events):
+        for event in events:
+            if isinstance(event, RunEnded):
+                folder.add(event.result)
+                watcher.ended(event.result)
+            elif isinstance(event, Progress):
+                watcher.progress(event)
+            elif isinstance(event, Trouble):
+                watcher.note(event.message)
+    done, total = len(folder.finished()), len(folder.plan.runs)
+    if caught and done < total:
+        raise InterruptedRunError(
+            f"stopped; {done} of {total} runs are finished and kept in {folder.path}. "
+            "Give the same command again to go on from there.",
+            caught[0],
+        )
+
+
+def _compare_versions(
+    folder: ResultsFolder,
+    started: dict[str, tuple[int, tuple[str, ...]]],
+    options: Options,
+    watcher: Watcher,
+) -> None:
+    """Say aloud, or refuse, that results of other versions are continued."""
+    here = fingerprint()
+    before = {mark for result in folder.results.runs.values() for mark in result.fingerprint}
+    before |= {mark for _, marks in started.values() for mark in marks}
+    others = sorted(before - {here})
+    if not others:
+        return
+    message = (
+        f"{folder.path} was trained with {'; '.join(others)}; this is {here}. "
+        "Runs trained now may differ from the others in the last bits"
+    )
+    if options.strict:
+        raise ResultsError(message + ", which --strict refuses; use the old versions, or --fresh")
+    watcher.note(message + "; each run's line in the journal records its versions.")
+
+
+@contextlib.contextmanager
+def signals(stop: threading.Event) -> Iterator[list[int]]:
+    """While inside, SIGINT and SIGTERM set ``stop``; yields the list of those that came.
+
+    In a thread other than the main one, where Python allows no handlers, signals stay as they are.
+    """
+    caught: list[int] = []
+
+    def handle(number: int, _: FrameType | None) -> None:
+        caught.append(number)
+        stop.set()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield caught
+        return
+    old: dict[int, Callable[..., object] | int | None] = {
+        number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield caught
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)

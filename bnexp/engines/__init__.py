@@ -1,0 +1,9 @@
+"""Where stacks run. An engine takes stacks and gives back a stream of events; it never plots,
+never writes a journal, and survives the death of a worker.
+"""
+
+from bnexp.engines.base import Engine, Event, Progress, RunEnded, Trouble
+from bnexp.engines.inline import InlineEngine
+from bnexp.engines.local import LocalEngine
+
+__all__ = ["Engine", "Event", "InlineEngine", "LocalEngine", "Progress", "RunEnded", "Trouble"]

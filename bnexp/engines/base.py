@@ -1,0 +1,66 @@
+"""The seam between the driver and whatever trains: a stream of events, and a stop flag."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from bnexp.plan import Stack
+from bnexp.records import Record, RunResult
+
+#: A stack whose worker dies is tried again this often before its runs are recorded as failed.
+RETRIES = 2
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A stack has completed an epoch: how many of its runs go on, and their new records by run."""
+
+    epoch: int
+    active: int
+    records: Mapping[str, Record] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RunEnded:
+    """A run is over: done, diverged or failed."""
+
+    result: RunResult
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Something a person should know of that did not end the work."""
+
+    message: str
+
+
+Event = Progress | RunEnded | Trouble
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Where a stack finds its data and keeps its checkpoints (None: no checkpoints).
+
+    A checkpoint is written at the end of an epoch when ``checkpoint_seconds`` have passed since the
+    last one.
+    """
+
+    data_dir: Path | None = None
+    checkpoints: Path | None = None
+    checkpoint_seconds: float = 3.0
+
+
+class Engine(Protocol):
+    """Trains stacks somewhere."""
+
+    def train(self, stacks: Sequence[Stack], stop: threading.Event) -> Generator[Event, None, None]:
+        """Train the stacks in the order given and yield what happens.
+
+        Every run ends in exactly one RunEnded, unless ``stop`` is set: then the stream ends within
+        2 seconds and unfinished runs have none. Raises DatasetError when the data cannot be read.
+        """
+        ...

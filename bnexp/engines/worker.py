@@ -1,0 +1,69 @@
+"""A worker process: ``python -m bnexp.engines.worker`` trains the stacks it is told of on stdin.
+
+It answers on stdout, one JSON object a line, and writes nothing but its checkpoints. The end of
+stdin means stop: either the driver says so, or the driver is gone; both end this process within two
+seconds. BLAS is pinned to one thread by the environment it was started with.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+
+from bnexp.engines.base import Workplace
+from bnexp.engines.messages import decode_task, encode_event
+from bnexp.engines.work import DataShelf, work_on
+from bnexp.errors import BnexpError
+from bnexp.plan import Stack
+
+_SECONDS_TO_STOP = 1.5
+
+
+def main() -> None:
+    """Serve tasks until stdin ends."""
+    # An interrupt is the driver's to handle: it closes stdin.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    tasks: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+    stop = threading.Event()
+    threading.Thread(target=_listen, args=(tasks, stop), daemon=True).start()
+    # Answers go to the real stdout; what a library prints must not get among them.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+    os.dup2(2, 1)
+    shelf = DataShelf()
+    try:
+        while (line := tasks.get()) is not None:
+            for answer in _serve(*decode_task(line), shelf, stop):
+                answers.write(answer + "\n")
+    except BrokenPipeError:
+        os._exit(1)  # the driver is gone; there is nobody to tell
+
+
+def _listen(tasks: queue.SimpleQueue[str | None], stop: threading.Event) -> None:
+    """Hand on the lines of stdin; at its end, make sure that this process ends."""
+    for line in sys.stdin:
+        tasks.put(line)
+    stop.set()
+    tasks.put(None)
+    timer = threading.Timer(_SECONDS_TO_STOP, os._exit, args=(0,))
+    timer.daemon = True
+    timer.start()
+
+
+def _serve(
+    stack: Stack, workplace: Workplace, shelf: DataShelf, stop: threading.Event
+) -> Iterator[str]:
+    try:
+        for event in work_on(stack, workplace, shelf, stop):
+            yield encode_event(event)
+    except BnexpError as error:
+        yield json.dumps({"error": type(error).__name__, "message": str(error)})
+    yield json.dumps({"finished": True})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""What the bits of a result depend on beside its config: versions and the BLAS kernel.
+
+Only a fingerprint needs NumPy loaded, so it is imported where one is taken.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import platform
+import sys
+from typing import Any
+
+from bnexp.version import __version__
+
+#: Set for workers before NumPy is imported: one BLAS thread each, whatever the BLAS.
+ONE_THREAD = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "BLIS_NUM_THREADS": "1",
+    "VECLIB_MAXIMUM_THREADS": "1",
+    "NUMEXPR_NUM_THREADS": "1",
+}
+
+
+@functools.cache
+def fingerprint() -> str:
+    """Return one line that names what decides the bits: NumPy, BLAS and its kernel, the machine."""
+    import numpy as np
+
+    return f"numpy {np.__version__}, {_blas()}, {platform.machine()} {sys.platform}"
+
+
+def available_cores() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def describe_environment() -> dict[str, Any]:
+    """Return what ``environment.json`` says of this process."""
+    return {
+        "bnexp": __version__,
+        "fingerprint": fingerprint(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpus": os.cpu_count(),
+    }
+
+
+def _blas() -> str:
+    from threadpoolctl import threadpool_info
+
+    for library in threadpool_info():
+        if library["user_api"] == "blas":
+            name = f"{library['internal_api']} {library['version']}"
+            return f"{name} {library.get('architecture', '')}".strip()
+    return "BLAS unknown"

@@ -1,0 +1,53 @@
+"""The fully connected layer of a stack: one matrix product per run."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bnexp.nn.layer import Array, Layer, Workspace
+
+
+class Dense(Layer):
+    """y = W x + b, with W (K, O, I), b (K, O, 1), x (K or 1, I, B) and y (K, O, B).
+
+    Backward: dW = dy x^T, db = sum of dy over the batch, dx = W^T dy; the first layer of a network
+    computes no dx. An input whose axis 0 is 1 is shared by all runs.
+    """
+
+    def __init__(
+        self, workspace: Workspace, inputs: int, units: int, *, bias: bool, ordinal: int
+    ) -> None:
+        super().__init__(workspace)
+        self.weights["W"] = (units, inputs)
+        if bias:
+            self.others["b"] = (units, 1)
+        self.bias = bias
+        self.first = ordinal == 0
+        # Neighbours alternate between two shared arrays, which therefore stay in the cache.
+        self.slot = str(ordinal % 2)
+
+    def forward(self, x: Array, train: bool) -> Array:
+        """Return W x + b; in training, keep x for the backward pass."""
+        W = self.params["W"]
+        shape = (W.shape[0], W.shape[1], x.shape[2])
+        if train:
+            self.x = x
+            y = self.buffer("y", shape)
+        else:
+            y = self.workspace.array("evaluation", self.slot, shape)
+        np.matmul(W, x, out=y)
+        if self.bias:
+            np.add(y, self.params["b"], out=y)
+        return y
+
+    def backward(self, dy: Array) -> Array | None:
+        """Write dW and db; return dx, or None from the first layer."""
+        np.matmul(dy, self.x.transpose(0, 2, 1), out=self.grads["W"])
+        if self.bias:
+            ones = self.workspace.ones(dy.shape[2])
+            np.matmul(dy, ones, out=self.grads["b"])
+        if self.first:
+            return None
+        W = self.params["W"]
+        dx = self.workspace.array("gradient", self.slot, (W.shape[0], W.shape[2], dy.shape[2]))
+        return np.matmul(W.transpose(0, 2, 1), dy, out=dx)

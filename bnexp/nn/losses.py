@@ -1,0 +1,44 @@
+"""Softmax cross-entropy of a stack: loss, gradient, and how many answers are right."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bnexp.nn.layer import Array
+
+
+class SoftmaxCrossEntropy:
+    """-log softmax(logits)[label], for logits (K, C, B) and integer labels (K or 1, B).
+
+    ``measure`` overwrites the logits with what ``gradient`` needs: exponentials shifted by the
+    maximum over the classes. The gradient of the batch's mean loss is (softmax - onehot) / B.
+    """
+
+    def measure(self, logits: Array, labels: NDArray[np.intp]) -> tuple[Array, NDArray[np.intp]]:
+        """Return each run's summed loss (K,), in float64 nats, and its right answers (K,).
+
+        An answer is the first class of largest logit. Logits that are not finite give a loss that
+        is not finite.
+        """
+        runs, _, batch = logits.shape
+        self._at = (np.arange(runs)[:, None], labels, np.arange(batch)[None, :])
+        right = self._count_right(logits, labels)
+        np.subtract(logits, logits.max(axis=1, keepdims=True), out=logits)
+        loss = -logits[self._at]
+        self._exp = np.exp(logits, out=logits)
+        self._sum = self._exp.sum(axis=1, keepdims=True)
+        loss += np.log(self._sum[:, 0])
+        return loss.astype(np.float64).sum(axis=1), right
+
+    def gradient(self) -> Array:
+        """Return the gradient of the mean loss with respect to the logits (K, C, B)."""
+        batch = self._exp.shape[2]
+        self._sum *= batch
+        np.divide(self._exp, self._sum, out=self._exp)
+        self._exp[self._at] -= self._exp.dtype.type(1 / batch)
+        return self._exp
+
+    def _count_right(self, logits: Array, labels: NDArray[np.intp]) -> NDArray[np.intp]:
+        answers = logits.argmax(axis=1)
+        return np.count_nonzero(answers == labels, axis=1)

@@ -1,0 +1,179 @@
+"""A results folder opened for work: found by its question, locked, and written by one process."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from bnexp.config.schema import Config
+from bnexp.errors import ResultsError
+from bnexp.files import writing
+from bnexp.plan import Plan, question, question_hash
+from bnexp.records import RunResult
+from bnexp.store.checkpoints import discard_finished
+from bnexp.store.journal import NAME, Journal, read_journal
+from bnexp.store.lock import FolderLock
+from bnexp.store.results import Results, read_results
+from bnexp.store.views import write_plan, write_views
+
+#: Where results folders stand unless --output says otherwise, from the working folder.
+ROOT = Path("results")
+_VIEW_SECONDS = 3.0
+
+
+def folder_for(config: Config, command: str, root: Path = ROOT) -> Path:
+    """Return the folder of a question: ``<name>-<6 hex>``."""
+    return root / f"{config.name}-{question_hash(question(config, command))}"
+
+
+def newest_folder(root: Path = ROOT) -> Path:
+    """Return the results folder that was written to last. Raises ResultsError if there is none."""
+    journals = sorted(root.glob(f"*/{NAME}"), key=lambda path: path.stat().st_mtime)
+    if not journals:
+        raise ResultsError(
+            f"no results in {root.resolve()} yet; make some with `bnexp sweep --weights logspace`, "
+            "or name a results folder"
+        )
+    return journals[-1].parent
+
+
+class ResultsFolder:
+    """The writer of a results folder. Use as a context manager: it holds the lock.
+
+    Raises ResultsError when the folder is in use, is damaged or holds another question, and
+    OutputError when it cannot be written.
+    """
+
+    def __init__(self, path: Path, plan: Plan, command: str, *, fresh: bool = False) -> None:
+        self.path = path
+        self.plan = plan
+        self.command = command
+        self.checkpoints = path / "checkpoints"
+        if fresh and path.exists():
+            self._set_aside()
+        _refuse_foreign(path)
+        with writing(path):
+            path.mkdir(parents=True, exist_ok=True)
+        self._lock = FolderLock(path)
+        self._lock.acquire()
+        try:
+            self._open()
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def _open(self) -> None:
+        self._journal = Journal(self.path / NAME)
+        asked = question(self.plan.config, self.command)
+        if not self._journal.entries:
+            self._journal.append({"question": asked})
+        self._refuse_difference(self._journal.entries[0].get("question"), asked)
+        ask = {
+            "ask": self.plan.config.model_dump(mode="json"),
+            "cells": [
+                {"values": dict(cell.values), "seed": cell.seed, "run": cell.run}
+                for cell in self.plan.cells
+            ],
+        }
+        # Through JSON, as the journal's own entries went: tuples are lists there.
+        ask = json.loads(json.dumps(ask))
+        last = next((e for e in reversed(self._journal.entries) if "ask" in e), None)
+        if ask != last:
+            self._journal.append(ask)
+        self.results = read_results(self.path, self._journal.entries)
+        write_plan(self.results)
+        self._clean()
+        self._viewed = time.monotonic()
+
+    def __enter__(self) -> ResultsFolder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._journal.close()
+        self._lock.release()
+
+    def finished(self) -> dict[str, RunResult]:
+        """Return the runs of the plan that need no more training."""
+        return {
+            run: result
+            for run, result in self.results.runs.items()
+            if run in self.plan.runs and result.status != "failed"
+        }
+
+    def add(self, result: RunResult) -> None:
+        """Keep a run's result: on the disk when this returns. Views follow every few seconds."""
+        self._journal.append({"result": result.to_json()})
+        runs: dict[str, RunResult] = dict(self.results.runs)
+        runs[result.run] = result
+        self.results = Results(
+            self.path, self.results.config, self.results.axes, self.results.cells, runs
+        )
+        if time.monotonic() - self._viewed >= _VIEW_SECONDS:
+            self.write_views()
+
+    def write_views(self) -> None:
+        """Bring all views up to date and drop checkpoints that nothing needs."""
+        started = time.monotonic()
+        write_views(self.results)
+        self._clean()
+        # Large sweeps must not spend their time on views.
+        self._viewed = time.monotonic() + 20 * (time.monotonic() - started)
+
+    def _clean(self) -> None:
+        with writing(self.checkpoints):
+            discard_finished(self.checkpoints, self.results.runs.keys())
+
+    def _set_aside(self) -> None:
+        """Rename the old folder to the first free numbered name."""
+        lock = FolderLock(self.path)
+        lock.acquire()
+        try:
+            number = 1
+            while (aside := self.path.with_name(f"{self.path.name}.{number}")).exists():
+                number += 1
+            with writing(self.path):
+                self.path.rename(aside)
+        finally:
+            lock.release()
+
+    def _refuse_difference(self, there: Mapping[str, Any] | None, asked: Mapping[str, Any]) -> None:
+        if there == asked:
+            return
+        old, new = dict(_flat(there or {})), dict(_flat(asked))
+        changed = [
+            f"  {key}: {_shown(old.get(key))} there, {_shown(new.get(key))} asked"
+            for key in sorted(old.keys() | new.keys())
+            if old.get(key) != new.get(key)
+        ]
+        raise ResultsError(
+            f"{self.path} holds the answer to another question:\n"
+            + "\n".join(changed)
+            + "\nchoose another folder with --output, or set this one aside with --fresh"
+        )
+
+
+def _refuse_foreign(path: Path) -> None:
+    """Refuse to mix results with files of somebody else."""
+    if (
+        path.is_dir()
+        and any(path.iterdir())
+        and not any("question" in entry for entry in read_journal(path / NAME))
+    ):
+        raise ResultsError(
+            f"{path} is not empty and not a results folder; choose another one with --output"
+        )
+
+
+def _flat(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, item in value.items():
+        if isinstance(item, Mapping):
+            yield from _flat(item, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}".removeprefix("config."), item
+
+
+def _shown(value: Any) -> str:
+    return "nothing" if value is None else json.dumps(value)

@@ -1,0 +1,181 @@
+"""What a results folder says, ready for plots, tables and notebooks; reading never trains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bnexp.config.schema import Config
+from bnexp.errors import ResultsError
+from bnexp.plan import AxisValue, Cell
+from bnexp.records import METRICS, RunResult
+from bnexp.store.journal import NAME, read_journal
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Results:
+    """The cells of a sweep and the results of the runs that are finished.
+
+    ``config`` is the base config of the last command; ``axes`` maps each swept key to its values
+    in the order for display; ``cells`` are sorted by values and seed; ``runs`` holds the finished
+    runs by id, so a cell whose ``run`` is not in it is still missing.
+    """
+
+    folder: Path
+    config: Config
+    axes: Mapping[str, tuple[AxisValue, ...]]
+    cells: tuple[Cell, ...]
+    runs: Mapping[str, RunResult]
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the metrics that some record has, in the order of tables."""
+        records = (record for result in self.runs.values() for record in result.records)
+        present = {name for record in records for name in record.metrics}
+        return tuple(name for name in METRICS if name in present)
+
+    @property
+    def finished(self) -> tuple[int, int]:
+        """How many runs are finished, and how many there are."""
+        wanted = {cell.run for cell in self.cells}
+        return len(wanted & self.runs.keys()), len(wanted)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return one plain row per cell and record: the rows of ``metrics.csv``."""
+        metrics = self.metrics
+        return [
+            {**row, "epoch": record.epoch, "step": record.step}
+            | {name: record.metrics.get(name) for name in metrics}
+            for row, result in self._finished_cells()
+            for record in result.records
+        ]
+
+    def cell_rows(self) -> list[dict[str, Any]]:
+        """Return one plain row per cell, with its status and final metrics: ``runs.csv``."""
+        metrics = self.metrics
+        rows = []
+        for cell in self.cells:
+            result = self.runs.get(cell.run)
+            row: dict[str, Any] = {"run": cell.run, **cell.values, "seed": cell.seed}
+            row["status"] = result.status if result else "missing"
+            row["epoch"] = result.epoch if result else None
+            row["step"] = result.step if result else None
+            final = result.final if result else {}
+            rows.append(row | {name: final.get(name) for name in metrics})
+        return rows
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the columns of ``rows()`` as arrays; a metric that a record lacks is NaN."""
+        import numpy as np
+
+        rows = self.rows()
+        columns: dict[str, NDArray[Any]] = {}
+        for name in rows[0] if rows else ():
+            values = [row[name] for row in rows]
+            is_metric = name in METRICS
+            columns[name] = np.array(values, np.float64) if is_metric else np.array(values)
+        return columns
+
+    def curve(self, metric: str, *, seed: int = 0, **values: AxisValue) -> NDArray[np.float64]:
+        """Return one cell's metric at each record.
+
+        ``values`` name the cell by its axes, with ``__`` for the dot: ``init__scale=0.01``. Raises
+        ResultsError when no cell, or no finished one, is meant.
+        """
+        import numpy as np
+
+        wanted = {key.replace("__", "."): value for key, value in values.items()}
+        for cell in self.cells:
+            if cell.seed == seed and dict(cell.values) == wanted:
+                if cell.run not in self.runs:
+                    raise ResultsError(
+                        f"{self.folder}: the run of {wanted}, seed {seed}, is missing"
+                    )
+                records = self.runs[cell.run].records
+                return np.array([r.metrics[metric] for r in records if metric in r.metrics])
+        axes = {key: list(axis) for key, axis in self.axes.items()}
+        raise ResultsError(f"{self.folder}: no cell {wanted} with seed {seed}; the axes are {axes}")
+
+    def to_pandas(self) -> Any:
+        """Return ``rows()`` as a data frame; needs pandas to be installed."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows())
+
+    def _finished_cells(self) -> Iterator[tuple[dict[str, Any], RunResult]]:
+        for cell in self.cells:
+            if cell.run in self.runs:
+                yield {"run": cell.run, **cell.values, "seed": cell.seed}, self.runs[cell.run]
+
+
+def load_results(folder: Path | str) -> Results:
+    """Read a results folder, finished or not.
+
+    Raises ResultsError when it is none or its journal is damaged.
+    """
+    folder = Path(folder)
+    entries = read_journal(folder / NAME)
+    if not any("ask" in entry for entry in entries):
+        raise ResultsError(
+            f"{folder}: not a results folder (no {NAME} with a plan in it); name a folder that "
+            "`bnexp run` or `bnexp sweep` wrote"
+        )
+    return read_results(folder, entries)
+
+
+def read_results(folder: Path, entries: Iterable[Mapping[str, Any]]) -> Results:
+    """Build the results from a journal's entries; of two ends of a run the later one counts."""
+    asks = []
+    cells: dict[str, Cell] = {}
+    runs: dict[str, RunResult] = {}
+    for entry in entries:
+        if "ask" in entry:
+            asks.append(Config.model_validate(entry["ask"], strict=False))
+            for row in entry["cells"]:
+                cell = Cell(
+                    {k: _tuples(v) for k, v in row["values"].items()}, row["seed"], row["run"]
+                )
+                cells[repr((sorted(cell.values.items()), cell.seed))] = cell
+        elif "result" in entry:
+            result = RunResult.from_json(entry["result"])
+            runs[result.run] = result
+    config = asks[-1]
+    ordered = tuple(sorted(cells.values(), key=_sort_key))
+    return Results(folder, config, _axes(config, ordered), ordered, runs)
+
+
+def _axes(config: Config, cells: Sequence[Cell]) -> dict[str, tuple[AxisValue, ...]]:
+    """Order each axis' values as last asked, earlier commands' values in the same direction."""
+    axes: dict[str, tuple[AxisValue, ...]] = {}
+    for key, asked in config.sweep.axes.items():
+        asked = tuple(_tuples(value) for value in asked)
+        extra = tuple(
+            dict.fromkeys(cell.values[key] for cell in cells if cell.values[key] not in asked)
+        )
+        descending = len(asked) > 1 and list(asked) == sorted(asked, key=_value_key, reverse=True)
+        everything = (*asked, *extra)
+        if extra and all(isinstance(value, int | float) for value in everything):
+            everything = tuple(sorted(everything, key=_value_key, reverse=descending))
+        axes[key] = everything
+    return axes
+
+
+def _sort_key(cell: Cell) -> tuple[Any, ...]:
+    return (*(_value_key(value) for _, value in sorted(cell.values.items())), cell.seed)
+
+
+def _value_key(value: AxisValue) -> tuple[int, Any]:
+    """Order values of one axis: numbers by size, before words, before lists."""
+    if isinstance(value, int | float):
+        return (0, value)
+    return (1, value) if isinstance(value, str) else (2, repr(value))
+
+
+def _tuples(value: Any) -> AxisValue:
+    return tuple(_tuples(item) for item in value) if isinstance(value, list | tuple) else value

@@ -1,0 +1,69 @@
+"""Views of a results folder for people, pandas and git: rewritten whole, never read back.
+
+They are sorted by values, never by order of arrival, and ``metrics.csv`` holds no timings, so a
+completed sweep has the same bytes however it was scheduled, interrupted or extended.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bnexp.config import dump_config
+from bnexp.environment import describe_environment
+from bnexp.files import write_atomically
+from bnexp.store.results import Results
+
+
+def write_views(results: Results) -> None:
+    """Write metrics.csv and runs.csv. Raises OutputError."""
+    axes = sorted(results.axes)
+    metrics = list(results.metrics)
+    columns = ["run", *axes, "seed"]
+    tables = {
+        "metrics.csv": ([*columns, "epoch", "step", *metrics], results.rows()),
+        "runs.csv": ([*columns, "status", "epoch", "step", *metrics], results.cell_rows()),
+    }
+    for name, (header, rows) in tables.items():
+        write_atomically(results.folder / name, _csv(header, rows))
+
+
+def write_plan(results: Results) -> None:
+    """Write plan.yaml, the resolved config with all cells asked so far, and environment.json."""
+    write_atomically(results.folder / "plan.yaml", _plan(results))
+    environment = json.dumps(describe_environment(), indent=2)
+    write_atomically(results.folder / "environment.json", environment + "\n")
+
+
+def _csv(header: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    for row in rows:
+        writer.writerow([_cell(row[name]) for name in header])
+    return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return json.dumps(value) if isinstance(value, tuple) else value
+
+
+def _plan(results: Results) -> str:
+    seeds = sorted({cell.seed for cell in results.cells})
+    span = seeds[-1] - seeds[0] + 1
+    sweep = results.config.sweep.model_copy(update={"axes": dict(results.axes), "seeds": span})
+    config = results.config.model_copy(update={"sweep": sweep, "seed": seeds[0]})
+    full = span
+    for values in results.axes.values():
+        full *= len(values)
+    note = ""
+    if len(results.cells) < full:
+        note = f"# {len(results.cells)} of the {full} cells of this grid were asked for.\n"
+    return note + dump_config(config)
