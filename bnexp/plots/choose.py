@@ -1,0 +1,95 @@
+"""Which metric a figure shows and which axes make its panels and arms.
+
+What somebody asks for is checked and refused with what there is; what nobody asks for is chosen
+from the config and from what was recorded. No matplotlib here.
+"""
+
+from __future__ import annotations
+
+from bnexp.config.schema import Config
+from bnexp.errors import ConfigError
+from bnexp.records import METRICS
+from bnexp.store.results import Results
+
+#: Metrics in the order in which one is chosen where nobody asks for one.
+_PREFERRED = (
+    "train_accuracy",
+    "running_accuracy",
+    "test_accuracy",
+    "train_loss",
+    "running_loss",
+    "test_loss",
+)
+
+
+def recorded_metrics(results: Results) -> tuple[str, ...]:
+    """Return the metrics that finished runs recorded, or that the config asks for if none did."""
+    found = {
+        name for run in results.runs.values() for record in run.records for name in record.metrics
+    }
+    return tuple(name for name in METRICS if name in (found or _configured(results.config)))
+
+
+def _configured(config: Config) -> set[str]:
+    kinds = set()
+    if config.evaluate.train != "none":
+        kinds.add("running" if config.evaluate.train == "running" else "train")
+    if config.evaluate.test != "none":
+        kinds.add("test")
+    return {name for name in METRICS if name.partition("_")[0] in kinds}
+
+
+def choose_metric(results: Results, y: str | None) -> str:
+    """Return the metric to draw: ``y``, else the config's, else the first accuracy recorded.
+
+    Metrics that runs record at each evaluation go before those recorded once, at the end.
+
+    Raises:
+        ConfigError: ``y`` is no metric, or no run recorded it.
+    """
+    recorded = recorded_metrics(results)
+    if y is not None and y not in recorded:
+        wrong = "is not recorded here" if y in METRICS else "is no metric"
+        raise ConfigError(f"y: {y!r} {wrong}; choose one of {', '.join(recorded) or METRICS[1]}")
+    if not recorded:
+        raise ConfigError(
+            "no metric is recorded: set evaluate.train or evaluate.test to something but none"
+        )
+    if y is not None:
+        return y
+    if results.config.plot.y in recorded:
+        return str(results.config.plot.y)
+    evaluate = results.config.evaluate
+    once = {name for name in ("train", "test") if getattr(evaluate, name) == "last"}
+    preferred = [name for name in _PREFERRED if name in recorded]
+    return min(preferred, key=lambda name: name.partition("_")[0] in once)
+
+
+def choose_axes(
+    results: Results, panel: str | None, arm: str | None
+) -> tuple[str | None, tuple[str, ...]]:
+    """Return the key that makes panels (None for one panel) and the keys that make arms.
+
+    What is not asked for is taken from the config's ``plot`` where it is swept; else arms are by
+    ``norm.kind`` and panels by the axis with most values. All axes left over make arms too.
+
+    Raises:
+        ConfigError: a key that is asked for is not swept, or both are the same.
+    """
+    axes = results.axes
+    swept = ", ".join(axes) or "nothing"
+    for option, key in (("panel", panel), ("arm", arm)):
+        if key is not None and key not in axes:
+            raise ConfigError(f"{option}: {key!r} is not swept in these results; swept: {swept}")
+    if panel is not None and panel == arm:
+        raise ConfigError(f"panel and arm are both {panel!r}: choose two axes; swept: {swept}")
+    wished = results.config.plot
+    if panel is None and wished.panel in axes and wished.panel != arm:
+        panel = wished.panel
+    if arm is None:
+        arm = next((k for k in (wished.arm, "norm.kind") if k in axes and k != panel), None)
+    rest = [key for key in axes if key not in (panel, arm)]
+    if panel is None and rest:
+        panel = max(rest, key=lambda key: len(axes[key]))
+        rest.remove(panel)
+    return panel, (*([arm] if arm is not None else []), *rest)

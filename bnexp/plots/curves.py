@@ -1,0 +1,121 @@
+"""The picture of one run: accuracy and loss side by side, on training and test data.
+
+Several seeds give a median and a band, with each seed thin beneath. A metric that was not recorded
+is left out; one that was recorded once, at the end, is a point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from bnexp.errors import ConfigError
+from bnexp.plots import draw, frame, layout, style
+from bnexp.plots.caption import caption_lines
+from bnexp.plots.choose import choose_metric, recorded_metrics
+from bnexp.plots.limits import x_limits, y_scale
+from bnexp.plots.lines import Line
+from bnexp.plots.notes import Note, Point, line_points, panel_notes
+from bnexp.plots.panels import Panel, Selection, select_panels
+from bnexp.plots.style import LineStyle
+from bnexp.store.results import Results
+
+#: What is evaluated, with its words in the legend and its look.
+_PARTS: Mapping[str, tuple[str, LineStyle]] = {
+    "train": ("training", LineStyle(style.BLUE, style.SOLID)),
+    "running": ("training (running mean over mini-batches)", LineStyle(style.BLUE, style.SOLID)),
+    "test": ("test", LineStyle(style.VERMILLION, style.DASHED)),
+}
+#: Room between the panels: the right one has tick labels and an axis label of its own.
+_GAP = 0.75
+
+
+def plot_curves(results: Results) -> Figure:
+    """Draw accuracy and loss of a run by epoch, as a matplotlib figure.
+
+    Raises:
+        ConfigError: the results are a sweep's, or no metric was recorded.
+    """
+    if results.axes:
+        raise ConfigError(
+            f"these results sweep {', '.join(results.axes)}: draw them with plot_grid"
+        )
+    choose_metric(results, None)
+    chosen = {metric: select_panels(results, y=metric) for metric in recorded_metrics(results)}
+    kinds = [kind for kind in ("accuracy", "loss") if any(m.endswith(kind) for m in chosen)]
+    with frame.own_style():
+        return _draw_curves(results, chosen, kinds)
+
+
+def _draw_curves(results: Results, chosen: Mapping[str, Selection], kinds: list[str]) -> Figure:
+    parts = [part for part in _PARTS if any(metric.startswith(part) for metric in chosen)]
+    once = {
+        part: all(
+            len(line.x) == 1
+            for metric, selection in chosen.items()
+            if metric.startswith(part)
+            for line in selection.lines
+        )
+        for part in parts
+    }
+    handles = [frame.legend_handle(*_PARTS[part], point=once[part]) for part in parts]
+    selections = list(chosen.values())
+    if any(line.diverged for selection in selections for line in selection.lines):
+        handles.append(frame.mark_handle())
+    width = layout.page_width(len(kinds), _GAP)
+    columns = frame.legend_columns([str(handle.get_label()) for handle in handles], width)
+    shown = next((s for s in selections if s.metric.startswith("test")), selections[0])
+    caption = caption_lines(results, shown, frame.caption_width(width))
+    page = layout.make_page(
+        len(kinds),
+        panel_titles=False,
+        legend_rows=-(-len(handles) // columns),
+        caption_rows=len(caption),
+        column_gap=_GAP,
+    )
+    figure = frame.new_figure(page)
+    frame.add_texts(figure, page, results.config.name, caption)
+    frame.add_legend(figure, page, handles, columns)
+    lines = [line for selection in selections for line in selection.lines]
+    xlim = x_limits(results, lines)
+    for index, kind in enumerate(kinds):
+        axes = figure.add_axes(page.rect(index))
+        here = {
+            part: chosen[f"{part}_{kind}"].panels[0].lines[0]
+            for part in parts
+            if f"{part}_{kind}" in chosen
+        }
+        points = _draw_kind(axes, kind, here, xlim)
+        if index == 0:
+            # Training and test lines are of the same runs, so their counts are told once.
+            notes = panel_notes(Panel("", {0: next(iter(here.values()))}))
+            size = (page.panel_width, page.panel_height)
+            draw.write_notes(axes, [Note(note.words, None) for note in notes], points, [], size)
+    return figure
+
+
+def _draw_kind(
+    axes: Axes,
+    kind: str,
+    lines: Mapping[str, Line],
+    xlim: tuple[float, float],
+) -> list[Point]:
+    """Draw the training and test lines of accuracies or of losses; return the points they cover."""
+    scale = y_scale(kind, lines.values())
+    draw.set_scales(axes, xlim, scale)
+    axes.set_ylabel(kind)
+    axes.set_xlabel("epoch")
+    floor = 0
+    points: list[Point] = []
+    for part, line in lines.items():
+        label, look = _PARTS[part]
+        if line.x:
+            draw.draw_line(axes, line, look, label, each_seed=True)
+        # A run that another line marks already needs no mark on the floor as well.
+        marked = line if not points else replace(line, curves=tuple(c for c in line.curves if c.x))
+        floor = draw.draw_marks(axes, marked, look, scale, xlim, floor)
+        points.extend(line_points(line, xlim, scale))
+    return points

@@ -1,0 +1,150 @@
+"""The strokes inside a panel: scales and ticks, lines with bands, marks of divergence, counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+from bnexp.plots import style
+from bnexp.plots.limits import Scale
+from bnexp.plots.lines import Line
+from bnexp.plots.notes import Note, Point, place_notes
+from bnexp.plots.style import LineStyle
+from bnexp.plots.words import number_text
+
+
+def set_scales(axes: Axes, xlim: tuple[float, float], scale: Scale) -> None:
+    """Give a panel its limits, ticks and grid."""
+    low, high = xlim
+    axes.set_xlim(low, high) if high > low else axes.set_xlim(low - 0.5, high + 0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, steps=[1, 2, 5, 10]))
+    if scale.log:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(numticks=6))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.yaxis.minorticks_off()
+    else:
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
+    # Plain words instead of mathtext, which takes longer to load than the figure to draw.
+    axes.yaxis.set_major_formatter(FuncFormatter(_tick_text))
+    axes.set_ylim(scale.low, scale.high)
+    if (scale.low, scale.high) == (0.0, 1.0):
+        axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "", "0.5", "", "1"])
+
+
+def _tick_text(value: float, position: int | None) -> str:
+    return number_text(float(value))
+
+
+def draw_line(axes: Axes, line: Line, look: LineStyle, label: str, *, each_seed: bool) -> None:
+    """Draw the median, the band and the diverged runs of one arm.
+
+    Runs that diverged, and with ``each_seed`` all runs, are drawn thin under the median.
+    """
+    several = len(line.curves) > 1
+    # On accuracies' limits a line may run along the edge, where clipping would halve it.
+    clip = axes.get_ylim() != (0.0, 1.0)
+    for curve in line.curves:
+        if several and (each_seed or curve.status == "diverged") and len(curve.x) > 1:
+            axes.plot(
+                curve.x,
+                curve.y,
+                color=look.color,
+                linewidth=style.SEED_WIDTH,
+                alpha=style.SEED_ALPHA,
+                clip_on=clip,
+                label="_seed",
+            )
+    if several:
+        axes.fill_between(
+            line.x, line.low, line.high, color=look.color, alpha=style.BAND_ALPHA, linewidth=0
+        )
+    # One record of runs that all diverged is under their marks already.
+    point = len(line.x) == 1 and line.diverged < len(line.curves)
+    axes.plot(
+        line.x,
+        line.median,
+        color=look.color,
+        linestyle=look.dash,
+        linewidth=style.LINE_WIDTH,
+        marker="o" if point else None,
+        markersize=style.POINT_SIZE,
+        clip_on=clip and not point,
+        label=label,
+    )
+
+
+def draw_marks(
+    axes: Axes, line: Line, look: LineStyle, scale: Scale, xlim: tuple[float, float], floor: int
+) -> int:
+    """Mark where each diverged run ended, and return the next free ``floor``.
+
+    A run without a record is marked at the bottom, at the epoch where it ended; each arm that has
+    such runs takes a floor of its own, so that their marks stand one above the other.
+    """
+    grounded = 0
+    spots = []
+    for curve in line.curves:
+        if curve.status != "diverged":
+            continue
+        if curve.x:
+            spots.append((curve.x[-1], scale.share(curve.y[-1])))
+        else:
+            spots.append((min(float(curve.epoch), xlim[1]), 0.05 + 0.09 * floor))
+            grounded = 1
+    if spots:
+        # y is a share of the panel: a mark stays in sight where the loss has left the limits.
+        axes.plot(
+            [x for x, _ in spots],
+            [y for _, y in spots],
+            transform=axes.get_xaxis_transform(),
+            color=look.color,
+            linestyle="none",
+            marker="x",
+            markersize=style.MARK_SIZE,
+            markeredgewidth=1.4,
+            clip_on=False,
+            zorder=5,
+            label="_diverged",
+        )
+    return floor + grounded
+
+
+def write_notes(
+    axes: Axes,
+    notes: Sequence[Note],
+    points: Sequence[Point],
+    looks: Sequence[LineStyle],
+    size: tuple[float, float],
+) -> None:
+    """Write the counts of a panel where they hide least of ``points`` (shares of the panel)."""
+    if not notes:
+        return
+    if not points and notes[0].arm is None:
+        axes.text(
+            0.5,
+            0.5,
+            notes[0].words,
+            transform=axes.transAxes,
+            ha="center",
+            va="center",
+            size=style.LABEL_SIZE,
+            color=style.MUTED,
+        )
+        return
+    spot = place_notes(notes, points, size)
+    for index, note in enumerate(notes):
+        axes.text(
+            spot.x,
+            spot.y - index * spot.step,
+            note.words,
+            transform=axes.transAxes,
+            ha=spot.side,
+            va="top",
+            size=style.NOTE_SIZE,
+            color=style.MUTED if note.arm is None else looks[note.arm].color,
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.8},
+            zorder=6,
+        )

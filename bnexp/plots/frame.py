@@ -1,0 +1,147 @@
+"""The frame of every figure: page, title, legend, caption, and matplotlib's parameters.
+
+Figures are made with matplotlib's objects and never with pyplot: no global state, no window, and
+nothing of the user's own settings, so that a figure looks the same wherever it is drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from io import BytesIO
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from bnexp.plots import layout, style
+from bnexp.plots.style import LineStyle
+
+#: What each format is told to leave out, so that bytes do not depend on the moment.
+METADATA: dict[str, dict[str, Any]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": "bnexp"},
+    "pdf": {"CreationDate": None, "Creator": "bnexp"},
+}
+#: Parameters that belong to the process, not to a figure's look.
+_NOT_LOOKS = frozenset({"backend", "backend_fallback", "interactive", "toolbar", "timezone"})
+_CHARACTER = 0.54
+
+
+@contextmanager
+def own_style() -> Iterator[None]:
+    """Draw with matplotlib's defaults and ours on top, whatever the user's settings are."""
+    looks: dict[Any, Any] = {
+        key: value for key, value in dict.items(mpl.rcParamsDefault) if key not in _NOT_LOOKS
+    }
+    with mpl.rc_context(looks | dict(style.RC)):
+        yield
+
+
+def render_figure(figure: Figure, format: str) -> bytes:
+    """Return the bytes of ``figure`` in one of the formats of ``METADATA``."""
+    buffer = BytesIO()
+    with own_style():
+        figure.savefig(buffer, format=format, dpi=style.DPI, metadata=METADATA[format])
+    return buffer.getvalue()
+
+
+class PageFigure(Figure):
+    """A figure that a notebook shows by itself, without pyplot."""
+
+    def _repr_png_(self) -> bytes:
+        return render_figure(self, "png")
+
+
+def caption_width(page_width: float) -> int:
+    """Return how many characters of the caption fit on a page of ``page_width`` inches."""
+    inches = page_width - layout.EDGE * 2
+    return int(inches * 72 / (style.CAPTION_SIZE * _CHARACTER))
+
+
+def new_figure(page: layout.Page) -> Figure:
+    """Return an empty figure of the page's size, with a canvas that draws in memory."""
+    figure = PageFigure(figsize=(page.width, page.height))
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def add_texts(figure: Figure, page: layout.Page, title: str, caption: Sequence[str]) -> None:
+    """Write the title at the top left and the caption at the bottom left."""
+    left = layout.EDGE / page.width
+    if title:
+        figure.suptitle(
+            title,
+            x=left,
+            y=1 - layout.EDGE / page.height,
+            ha="left",
+            va="top",
+            size=style.TITLE_SIZE,
+            weight="bold",
+        )
+    figure.text(
+        left,
+        layout.EDGE / page.height,
+        "\n".join(caption),
+        ha="left",
+        va="bottom",
+        size=style.CAPTION_SIZE,
+        color=style.MUTED,
+        linespacing=1.25,
+        gid="caption",
+    )
+
+
+def legend_columns(labels: Sequence[str], width: float) -> int:
+    """Return how many legend entries fit side by side on a page ``width`` inches wide."""
+    if not labels:
+        return 1
+    entry = (max(len(label) for label in labels) * 0.62 + 5.5) * style.LEGEND_SIZE / 72
+    return max(1, min(len(labels), int((width - 2 * layout.EDGE) / entry)))
+
+
+def legend_handle(label: str, look: LineStyle, *, point: bool = False) -> Line2D:
+    """Return the legend's sample of a line, or of a ``point`` that stands alone."""
+    return Line2D(
+        [],
+        [],
+        color=look.color,
+        linestyle="none" if point else look.dash,
+        linewidth=style.LINE_WIDTH,
+        marker="o" if point else None,
+        markersize=style.POINT_SIZE,
+        label=label,
+    )
+
+
+def mark_handle() -> Line2D:
+    """Return the legend's sample of the mark of a diverged run."""
+    return Line2D(
+        [],
+        [],
+        color=style.MUTED,
+        linestyle="none",
+        marker="x",
+        markersize=style.MARK_SIZE,
+        markeredgewidth=1.4,
+        label="a run diverged",
+    )
+
+
+def add_legend(figure: Figure, page: layout.Page, handles: Sequence[Line2D], columns: int) -> None:
+    """Add the figure's one legend under the title, above all panels."""
+    top = 1 - (layout.EDGE + layout.TITLE_ROW) / page.height
+    figure.legend(
+        handles=list(handles),
+        loc="upper left",
+        bbox_to_anchor=(layout.EDGE / page.width, top),
+        ncols=columns,
+        borderpad=0,
+        borderaxespad=0,
+        handlelength=2.4,
+        handletextpad=0.6,
+        columnspacing=1.8,
+        labelspacing=0.45,
+    )

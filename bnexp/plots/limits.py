@@ -1,0 +1,77 @@
+"""The limits that all panels share: epochs along x, and y so that panels can be compared.
+
+Accuracies always go from 0 to 1. Losses take their limits from the runs that did not diverge, on a
+log scale when they span decades; the last losses of a diverging run, which may reach 1e30, are
+given one decade above and then cut off. No matplotlib here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from bnexp.config.schema import Config
+from bnexp.plots.lines import Line
+from bnexp.store.results import Results
+
+#: Losses whose largest value is this many times the smallest are drawn on a log scale.
+LOG_RATIO = 50.0
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The limits of y, and whether it is a log scale."""
+
+    low: float
+    high: float
+    log: bool = False
+
+    def share(self, value: float) -> float:
+        """Return where ``value`` stands between the limits: 0 at the low one, 1 at the high one."""
+        value = min(max(value, self.low), self.high)
+        if self.log:
+            return math.log(value / self.low) / math.log(self.high / self.low)
+        return (value - self.low) / (self.high - self.low)
+
+
+def y_scale(metric: str, lines: Iterable[Line]) -> Scale:
+    """Return the limits of ``metric`` for all ``lines`` together."""
+    if metric.endswith("accuracy"):
+        return Scale(0.0, 1.0)
+    kept: list[float] = []
+    lost: list[float] = []
+    for line in lines:
+        for curve in line.curves:
+            (lost if curve.status == "diverged" else kept).extend(curve.y)
+    if not kept and not lost:
+        return Scale(0.0, 1.0)
+    # A run that diverges starts like any other: its first values are as good a limit as any.
+    high = min(max(kept + lost), 10 * max(kept)) if kept else max(lost)
+    low = min(kept + lost)
+    if low > 0 and high / low >= LOG_RATIO:
+        return Scale(low / 1.3, high * 1.3, log=True)
+    return Scale(min(low, 0.0), high * 1.05 if high > 0 else 1.0)
+
+
+def x_limits(results: Results, lines: Sequence[Line]) -> tuple[float, float]:
+    """Return the first and the last epoch that a finished run has a record of.
+
+    Taken from the config, so that an unfinished sweep has the axes of the finished one; wider
+    where records go further.
+    """
+    last = max(_epochs(results.config, results)) - (
+        results.config.evaluate.at == "first_step" and not _has_later_end(results)
+    )
+    ends = [float(last)] + [x for line in lines for x in line.x]
+    return 0.0, max(ends)
+
+
+def _epochs(config: Config, results: Results) -> list[int]:
+    swept = results.axes.get("training.epochs", ())
+    return [int(value) for value in swept if isinstance(value, int)] or [config.training.epochs]
+
+
+def _has_later_end(results: Results) -> bool:
+    """Whether metrics are recorded once more at the very end."""
+    return "last" in (results.config.evaluate.train, results.config.evaluate.test)

@@ -1,0 +1,149 @@
+"""How figures look: colours, line styles, sizes in inches and points, and matplotlib's parameters.
+
+Every number that decides about looks stands here, so that a figure is changed at one place. The
+colours are those of Okabe and Ito (2008), told apart by colour-blind readers; the line style
+differs too, so that a black and white print still tells the arms apart. No matplotlib here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Literal
+
+BLUE = "#0072B2"
+VERMILLION = "#D55E00"
+GREEN = "#009E73"
+PURPLE = "#CC79A7"
+ORANGE = "#E69F00"
+SKY = "#56B4E9"
+BLACK = "#333333"
+GREY = "#8C8C8C"
+
+#: Colours of arms, in the order in which they are given out.
+COLORS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK, GREY)
+#: matplotlib's names of dash patterns; the patterns themselves are in ``RC``.
+Dash = Literal["-", "--", "-.", ":"]
+SOLID: Dash = "-"
+DASHED: Dash = "--"
+DASHES: tuple[Dash, ...] = (SOLID, DASHED, "-.", ":")
+#: A scale from dark to light for many arms that are ordered numbers.
+RAMP = ("#440154", "#3B528B", "#21918C", "#5EC962")
+
+TEXT = "#262626"
+MUTED = "#6E6E6E"
+GRID = "#E4E4E4"
+AXIS = "#A0A0A0"
+
+#: Most arms that colours and dashes tell apart, and most that a scale of colours does.
+MAX_ARMS = 8
+MAX_RAMP_ARMS = 24
+#: Most panels that one page shows legibly.
+MAX_PANELS = 64
+
+TITLE_SIZE = 11.0
+LABEL_SIZE = 8.5
+PANEL_TITLE_SIZE = 8.5
+TICK_SIZE = 7.5
+NOTE_SIZE = 7.0
+CAPTION_SIZE = 7.5
+LEGEND_SIZE = 9.0
+
+LINE_WIDTH = 1.6
+SEED_WIDTH = 0.7
+SEED_ALPHA = 0.55
+BAND_ALPHA = 0.18
+MARK_SIZE = 5.5
+POINT_SIZE = 4.0
+
+#: Dots per inch of PNG files.
+DPI = 160
+#: Salt of the ids in SVG files: fixed, so that the same figure gives the same bytes.
+SVG_SALT = "bnexp"
+
+#: matplotlib's parameters, on top of its own defaults (never on top of the user's file).
+RC: Mapping[str, Any] = MappingProxyType(
+    {
+        "font.family": ["DejaVu Sans"],
+        "font.size": LABEL_SIZE,
+        "text.color": TEXT,
+        "axes.labelcolor": TEXT,
+        "axes.labelsize": LABEL_SIZE,
+        "axes.titlesize": PANEL_TITLE_SIZE,
+        "axes.titlepad": 4.0,
+        "axes.edgecolor": AXIS,
+        "axes.linewidth": 0.7,
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "grid.color": GRID,
+        "grid.linewidth": 0.6,
+        "xtick.color": AXIS,
+        "ytick.color": AXIS,
+        "xtick.labelcolor": TEXT,
+        "ytick.labelcolor": TEXT,
+        "xtick.labelsize": TICK_SIZE,
+        "ytick.labelsize": TICK_SIZE,
+        "xtick.major.size": 2.5,
+        "ytick.major.size": 2.5,
+        "xtick.major.width": 0.7,
+        "ytick.major.width": 0.7,
+        "lines.dashed_pattern": [3.6, 1.8],
+        "lines.dashdot_pattern": [5.0, 1.5, 1.2, 1.5],
+        "lines.dotted_pattern": [1.2, 1.4],
+        "legend.frameon": False,
+        "legend.fontsize": LEGEND_SIZE,
+        "figure.dpi": 100.0,
+        "savefig.dpi": DPI,
+        "svg.hashsalt": SVG_SALT,
+        "svg.fonttype": "path",
+        "pdf.fonttype": 42,
+    }
+)
+
+
+@dataclass(frozen=True)
+class LineStyle:
+    """The colour and the dash pattern of one arm."""
+
+    color: str
+    dash: Dash
+
+
+_NORM_DASHES: Mapping[Any, Dash] = {"batch": SOLID, "none": DASHED}
+
+
+def line_styles(arms: Sequence[Mapping[str, Any]]) -> list[LineStyle]:
+    """Give each arm (its values by key) a style: batch norm solid, no norm dashed.
+
+    Where another key is compared along with the norm, the colour is that key's and the dashes are
+    the norm's. More than ``MAX_ARMS`` arms are taken for ordered and get a scale of colours.
+    """
+    if len(arms) > MAX_ARMS:
+        return [LineStyle(_ramp(i / (len(arms) - 1)), SOLID) for i in range(len(arms))]
+    rests = [tuple((k, v) for k, v in arm.items() if k != "norm.kind") for arm in arms]
+    several = len(set(rests)) > 1
+    styles = []
+    for index, (arm, rest) in enumerate(zip(arms, rests, strict=True)):
+        kind = arm.get("norm.kind")
+        dash = _NORM_DASHES.get(kind, DASHES[index % len(DASHES)])
+        place = list(dict.fromkeys(rests)).index(rest) if several else index
+        if kind in ("batch", "none") and not several:
+            place = 0 if kind == "batch" else 1
+        styles.append(LineStyle(COLORS[place], dash))
+    return styles
+
+
+def _ramp(share: float) -> str:
+    """Return the colour at ``share`` (0 to 1) of the scale, as ``#RRGGBB``."""
+    position = share * (len(RAMP) - 1)
+    index = min(int(position), len(RAMP) - 2)
+    weight = position - index
+    pairs = zip(_rgb(RAMP[index]), _rgb(RAMP[index + 1]), strict=True)
+    return "#" + "".join(f"{round(low + weight * (high - low)):02X}" for low, high in pairs)
+
+
+def _rgb(color: str) -> tuple[int, int, int]:
+    return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)

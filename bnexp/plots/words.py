@@ -1,0 +1,143 @@
+"""Numbers and config keys as people read them: `W = 0.0631`, `batch norm`, `lr = 0.01`.
+
+Panel titles, legends, captions and the terminal's grid all take their words from here, so that one
+thing has one name everywhere. Numbers show three significant digits, more where two values of an
+axis would look alike, and all of them where there are at most four.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from itertools import groupby
+from typing import Any
+
+from bnexp.config.schema import Config
+from bnexp.describe import DATASETS
+
+#: What the y axis says for each metric.
+METRIC_WORDS: Mapping[str, str] = {
+    "train_loss": "training loss",
+    "train_accuracy": "training accuracy",
+    "running_loss": "running loss",
+    "running_accuracy": "running accuracy",
+    "test_loss": "test loss",
+    "test_accuracy": "test accuracy",
+}
+
+#: Names of numbers in titles where the last part of the key would not do.
+_NAMES: Mapping[str, str] = {
+    "init.scheme": "init",
+    "norm.momentum": "norm momentum",
+    "norm.eps": "norm eps",
+    "data.train": "training examples",
+    "data.test": "test examples",
+    "training.batch_size": "batch size",
+}
+
+#: Values that say by themselves what they are.
+_PHRASES: Mapping[tuple[str, Any], str] = {
+    ("norm.kind", "batch"): "batch norm",
+    ("norm.kind", "none"): "no norm",
+    ("norm.place", "before"): "norm before activation",
+    ("norm.place", "after"): "norm after activation",
+    ("network.activation", "relu"): "ReLU",
+    ("network.activation", "leaky_relu"): "leaky ReLU",
+    ("network.activation", "elu"): "ELU",
+    ("network.activation", "gelu"): "GELU",
+    ("optimizer.nesterov", True): "Nesterov",
+    ("optimizer.nesterov", False): "no Nesterov",
+    ("training.drop_last", True): "last batch dropped",
+    ("training.drop_last", False): "last batch kept",
+    ("optimizer.kind", "sgd"): "SGD",
+    ("training.sampling", "shuffle"): "shuffled batches",
+    ("training.sampling", "replacement"): "batches with replacement",
+}
+
+#: Keys whose words need no name in front of them.
+_BARE = frozenset(
+    {"norm.kind", "network.activation", "optimizer.kind", "training.dtype", "data.name"}
+)
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def number_text(value: float, *, digits: int = 3, plain: bool = False) -> str:
+    """Return ``value`` with ``digits`` significant digits, or exactly where it has at most four.
+
+    Numbers below 0.001 and from 100 000 on use a power of ten: ``2.93×10⁻⁴``, or ``2.93e-4`` when
+    ``plain``. Integers are never shortened.
+    """
+    if isinstance(value, int):
+        return str(value)
+    if value == 0 or value != value or abs(value) == float("inf"):
+        return f"{value:g}"
+    exact = Decimal(repr(value)).normalize()
+    if len(exact.as_tuple().digits) > max(4, digits):
+        exact = Decimal(f"{value:.{digits - 1}e}").normalize()
+    exponent = exact.adjusted()
+    if -3 <= exponent < 5:
+        return f"{exact:f}"
+    mantissa = f"{exact.scaleb(-exponent).normalize():f}"
+    if plain:
+        return f"{mantissa}e{exponent}"
+    power = "10" + str(exponent).translate(_SUPERSCRIPTS)
+    return power if mantissa == "1" else f"{mantissa}×{power}"
+
+
+def layers_text(layers: Iterable[Any], *, plain: bool = False) -> str:
+    """Return hidden layers in short: ``100×5-50`` for five layers of 100 and one of 50."""
+    times = "x" if plain else "×"
+    parts = []
+    for layer, group in groupby(str(layer) for layer in layers):
+        count = len(list(group))
+        parts.append(layer if count == 1 else f"{layer}{times}{count}")
+    return "-".join(parts) or "none"
+
+
+def key_name(config: Config, swept: Iterable[str], key: str) -> str:
+    """Return the short name of a config key: ``W`` for the std of weights, ``gain``, ``lr``."""
+    if key == "init.scale":
+        if "init.scheme" in swept:
+            return "scale"
+        return "W" if config.init.scheme == "normal" else "gain"
+    return _NAMES.get(key, key.rpartition(".")[2].replace("_", " "))
+
+
+def value_labels(
+    config: Config, axes: Mapping[str, Sequence[Any]], key: str, *, plain: bool = False
+) -> dict[Any, str]:
+    """Return a label for each value of the axis ``key``: ``W = 0.0631``, ``batch norm``.
+
+    Labels of different values differ. ``plain`` keeps them within ASCII.
+    """
+    values = axes[key]
+    texts: list[str] = []
+    for digits in range(3, 18):
+        texts = [_value_text(key, value, digits, plain) for value in values]
+        if len(set(texts)) == len(set(values)):
+            break
+    name = key_name(config, axes, key)
+    return {
+        value: text if (key, value) in _PHRASES or key in _BARE else f"{name} = {text}"
+        for value, text in zip(values, texts, strict=True)
+    }
+
+
+def _value_text(key: str, value: Any, digits: int, plain: bool) -> str:
+    phrase = _PHRASES.get((key, value))
+    if phrase is not None:
+        return phrase
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, int | float):
+        return number_text(value, digits=digits, plain=plain)
+    if isinstance(value, tuple | list):
+        return layers_text(value, plain=plain)
+    if key == "data.name" and value in DATASETS:
+        return DATASETS[value].title
+    return str(value).replace("_", " ")
+
+
+def phrase(key: str, value: Any) -> str:
+    """Return the words for a value that is a word: ``ReLU`` for ``network.activation: relu``."""
+    return _value_text(key, value, 3, False)

@@ -1,0 +1,356 @@
+"""What stands in a figure, and that nothing stands over anything else."""
+
+from collections.abc import Iterator
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from make_results import ARMS, SCALES, all_done, book_config, diverging_scales, make_results
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
+
+from bnexp.errors import ConfigError
+from bnexp.plan import AxisValue
+from bnexp.plots import plot_curves, plot_grid
+from bnexp.plots.frame import PageFigure
+from bnexp.store.results import Results
+
+RUNNING = ("running_loss", "running_accuracy", "test_loss", "test_accuracy")
+
+
+def book(seeds=1, fate=diverging_scales, scales=SCALES) -> Results:
+    return make_results({"init.scale": scales, "norm.kind": ARMS}, seeds=seeds, fate=fate)
+
+
+def arms(axes: Axes) -> dict[str, Line2D]:
+    return {str(li.get_label()): li for li in axes.lines if not str(li.get_label()).startswith("_")}
+
+
+def marks(axes: Axes) -> list[tuple[float, float]]:
+    found = [line for line in axes.lines if line.get_label() == "_diverged"]
+    return [(float(x), float(y)) for line in found for x, y in np.asarray(line.get_xydata())]
+
+
+def words(axes: Axes) -> list[str]:
+    return [text.get_text() for text in axes.texts]
+
+
+def caption(figure: Figure) -> str:
+    (text,) = (text for text in figure.texts if text.get_gid() == "caption")
+    return text.get_text()
+
+
+def visible_texts(figure: Figure) -> Iterator[tuple[str, Bbox]]:
+    """Every text that is drawn, with its place in pixels."""
+    figure.canvas.draw()
+    canvas = figure.canvas
+    assert isinstance(canvas, FigureCanvasAgg)
+    renderer = canvas.get_renderer()
+    hidden = {
+        id(label)
+        for axes in figure.axes
+        for axis, limits in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim()))
+        for tick in axis.get_major_ticks()
+        for label in (tick.label1, tick.label2)
+        if label is tick.label2 or not limits[0] <= tick.get_loc() <= limits[1]
+    }
+    for text in figure.findobj(Text):
+        if text.get_text() and text.get_visible() and id(text) not in hidden:
+            yield text.get_text(), text.get_window_extent(renderer)
+
+
+def assert_no_overlap(figure: Figure) -> None:
+    page = figure.bbox
+    found = []
+    for text, box in visible_texts(figure):
+        assert page.x0 <= box.x0, text
+        assert box.x1 <= page.x1, text
+        assert page.y0 <= box.y0, text
+        assert box.y1 <= page.y1, text
+        found.append((text, box))
+    for i, (text, box) in enumerate(found):
+        for other, there in found[:i]:
+            assert not box.overlaps(there), (text, other, box, there)
+    outside = {axes.get_title() for axes in figure.axes}
+    outside |= set(caption(figure).splitlines()) | {caption(figure)}
+    outside |= {text.get_text() for legend in figure.legends for text in legend.get_texts()}
+    for text, box in found:
+        if text in outside:
+            for axes in figure.axes:
+                assert not box.overlaps(axes.bbox), text
+
+
+def test_the_book():
+    figure = plot_grid(book())
+    assert len(figure.axes) == 16
+    assert [axes.get_title() for axes in figure.axes][:4] == [
+        "W = 1",
+        "W = 0.541",
+        "W = 0.293",
+        "W = 0.158",
+    ]
+    for axes in figure.axes:
+        assert axes.get_ylim() == (0.0, 1.0)
+        assert axes.get_xlim() == (0.0, 19.0)
+    styles = {label: line.get_linestyle() for label, line in arms(figure.axes[4]).items()}
+    assert styles == {"batch norm": "-", "no norm": "--"}
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "batch norm",
+        "no norm",
+        "a run diverged",
+    ]
+    assert all(axes.get_legend() is None for axes in figure.axes)
+    assert figure.get_suptitle() == "fig6-18"
+    text = caption(figure).replace("\n", " · ")
+    for part in (
+        "MNIST, 1,000 training examples",
+        "784-100×5-10 ReLU",
+        "SGD, lr 0.01, batch 100",
+        "init normal",
+        "seed 0",
+    ):
+        assert part in text.split(" · ") or f"{part}, W is its std" in text.split(" · ")
+    assert "of 32 runs" not in text
+
+
+def test_lines_show_the_records():
+    results = book()
+    figure = plot_grid(results)
+    cell = next(
+        cell
+        for cell in results.cells
+        if cell.values == {"init.scale": SCALES[6], "norm.kind": "none"}
+    )
+    line = arms(figure.axes[6])["no norm"]
+    values = [record.metrics["train_accuracy"] for record in results.runs[cell.run].records]
+    np.testing.assert_array_equal(line.get_xdata(), range(20))
+    np.testing.assert_array_equal(line.get_ydata(), values)
+
+
+def test_labels_stand_on_the_outer_panels_only():
+    figure = plot_grid(book(scales=SCALES[:5]))
+    assert [axes.get_ylabel() for axes in figure.axes] == [
+        "training accuracy",
+        "",
+        "",
+        "training accuracy",
+        "",
+    ]
+    assert [axes.get_xlabel() for axes in figure.axes] == ["", "", "epoch", "epoch", "epoch"]
+    shown = [axes.xaxis.get_tick_params()["labelbottom"] for axes in figure.axes]
+    assert shown == [False, False, True, True, True]
+    assert [axes.yaxis.get_tick_params()["labelleft"] for axes in figure.axes] == [
+        True,
+        False,
+        False,
+        True,
+        False,
+    ]
+
+
+def test_diverged_runs_end_in_a_mark_and_a_count():
+    def fate(values, seed):
+        lost = values["init.scale"] == 1.0 and values["norm.kind"] == "none" and seed < 2
+        return ("diverged", 4 * seed) if lost else ("done", 99)
+
+    results = book(seeds=3, fate=fate)
+    axes = plot_grid(results).axes[0]
+    cell = next(c for c in results.cells if c.values["norm.kind"] == "none" and c.seed == 1)
+    last = results.runs[cell.run].records[-1]
+    (left, floor), (x, y) = marks(axes)
+    assert left == 0.0
+    assert 0 < floor < 0.15
+    assert (x, y) == (last.epoch, last.metrics["train_accuracy"])
+    assert words(axes) == ["2 of 3 diverged"]
+    assert axes.texts[0].get_color() == arms(axes)["no norm"].get_color()
+    assert marks(plot_grid(results).axes[5]) == []
+
+
+def test_one_diverged_run_of_one_says_so():
+    axes = plot_grid(book()).axes[0]
+    assert words(axes) == ["diverged"]
+    assert marks(axes) == [(0.0, 0.05)]
+    assert set(arms(axes)) == {"batch norm"}
+
+
+def test_marks_of_two_arms_without_records_do_not_hide_each_other():
+    axes = plot_grid(book(fate=lambda values, seed: ("diverged", 0))).axes[0]
+    (x0, y0), (x1, y1) = marks(axes)
+    assert x0 == x1 == 0
+    assert abs(y0 - y1) > 0.05
+    assert len(words(axes)) == 2
+
+
+def test_several_seeds_have_a_median_and_a_band():
+    results = book(seeds=4, fate=all_done, scales=SCALES[:4])
+    figure = plot_grid(results)
+    axes = figure.axes[2]
+    cells = [
+        c for c in results.cells if c.values == {"init.scale": SCALES[2], "norm.kind": "batch"}
+    ]
+    values = np.array(
+        [[r.metrics["train_accuracy"] for r in results.runs[c.run].records] for c in cells]
+    )
+    median = np.asarray(arms(axes)["batch norm"].get_ydata())
+    np.testing.assert_allclose(median, np.median(values, axis=0))
+    band = np.asarray(axes.collections[0].get_paths()[0].vertices)
+    assert band[:, 1].min() == pytest.approx(values.min())
+    assert band[:, 1].max() == pytest.approx(values.max())
+    assert "4 seeds: line median, band min to max" in caption(figure)
+    many = plot_grid(book(seeds=5, fate=all_done, scales=SCALES[:4]))
+    assert "5 seeds: line median, band 10 % to 90 % quantiles" in caption(many)
+
+
+def test_an_unfinished_sweep_shows_what_is_there():
+    def fate(values, seed):
+        if values["init.scale"] > 0.2:
+            return "done", 99
+        if values["init.scale"] > 0.1 and seed == 0:
+            return "done", 99
+        return None, 0
+
+    figure = plot_grid(book(seeds=2, fate=fate, scales=SCALES[:6]))
+    assert words(figure.axes[0]) == []
+    assert words(figure.axes[3]) == ["1 of 2 missing", "1 of 2 missing"]
+    assert words(figure.axes[5]) == ["no runs yet"]
+    assert not figure.axes[5].lines
+    assert figure.axes[5].get_xlim() == (0.0, 19.0)
+    assert caption(figure).endswith("14 of 24 runs")
+
+
+def test_failed_runs_are_counted():
+    figure = plot_grid(book(fate=lambda v, s: ("failed", 3), scales=SCALES[:2]))
+    assert words(figure.axes[0]) == ["failed", "failed"]
+    assert caption(figure).endswith("4 failed")
+
+
+def test_losses_share_limits_from_the_data():
+    figure = plot_grid(book(), y="train_loss")
+    limits = {axes.get_ylim() for axes in figure.axes}
+    assert len(limits) == 1
+    assert figure.axes[0].get_ylabel() == "training loss"
+    assert {axes.get_yscale() for axes in figure.axes} == {"log"}
+
+
+def test_a_run_is_one_panel_with_a_line_for_each_seed():
+    figure = plot_grid(make_results({}, seeds=3))
+    (axes,) = figure.axes
+    assert list(arms(axes)) == ["training accuracy"]
+    assert sum(line.get_label() == "_seed" for line in axes.lines) == 3
+    assert not figure.legends
+
+
+@pytest.mark.parametrize(
+    ("axes", "said"),
+    [
+        ({"optimizer.lr": tuple(i / 100 for i in range(1, 66))}, "65 panels by optimizer.lr"),
+        (
+            {
+                "optimizer.lr": tuple(i / 10 for i in range(1, 11)),
+                "norm.kind": ARMS,
+                "regularization.l2": (0.0, 0.1, 0.2, 0.3, 0.4),
+            },
+            "10 arms (norm.kind x regularization.l2)",
+        ),
+    ],
+)
+def test_too_much_for_one_figure_is_refused_with_a_remedy(axes, said):
+    with pytest.raises(ConfigError) as caught:
+        plot_grid(make_results(axes))
+    assert said in str(caught.value)
+    assert "--panel" in str(caught.value)
+    assert "--text" in str(caught.value)
+
+
+def test_ordered_arms_may_be_many():
+    lrs = tuple(i / 10 for i in range(1, 13))
+    figure = plot_grid(make_results({"optimizer.lr": lrs}), arm="optimizer.lr")
+    lines = arms(figure.axes[0])
+    assert len(lines) == 12
+    assert len({line.get_color() for line in lines.values()}) == 12
+    assert_no_overlap(figure)
+
+
+@pytest.mark.parametrize("count", [1, 4, 16, 17])
+def test_nothing_overlaps(count):
+    scales = (*SCALES, 5e-5)[:count]
+    assert_no_overlap(plot_grid(book(seeds=3, scales=scales), panel="init.scale"))
+
+
+def test_nothing_overlaps_with_many_arms_and_with_losses():
+    axes: dict[str, tuple[AxisValue, ...]] = {
+        "optimizer.lr": (0.1, 0.01),
+        "norm.kind": ARMS,
+        "norm.momentum": (0.9, 0.99, 0.999),
+    }
+    assert_no_overlap(plot_grid(make_results(axes), y="train_loss"))
+    assert_no_overlap(plot_grid(make_results({"norm.kind": ARMS}, seeds=3)))
+
+
+def test_the_users_settings_change_nothing_and_are_left_alone():
+    with mpl.rc_context({"axes.facecolor": "black", "lines.linewidth": 9, "font.size": 30}):
+        before = dict(mpl.rcParams)
+        changed = plot_grid(book(scales=SCALES[:2]))
+        assert dict(mpl.rcParams) == before
+    plain = plot_grid(book(scales=SCALES[:2]))
+    assert changed.axes[0].get_facecolor() == plain.axes[0].get_facecolor()
+    assert changed.axes[0].title.get_fontsize() == plain.axes[0].title.get_fontsize()
+
+
+def test_a_notebook_shows_the_figure():
+    figure = plot_grid(make_results({}))
+    assert isinstance(figure, PageFigure)
+    assert figure._repr_png_().startswith(b"\x89PNG")
+
+
+def curves(**options) -> Figure:
+    config = book_config(evaluate={"train": "running", "test": "all"})
+    return plot_curves(make_results({}, config=config, metrics=RUNNING, **options))
+
+
+def test_curves_of_a_run():
+    figure = curves()
+    assert [axes.get_ylabel() for axes in figure.axes] == ["accuracy", "loss"]
+    for axes in figure.axes:
+        assert list(arms(axes)) == ["training (running mean over mini-batches)", "test"]
+        assert axes.get_xlabel() == "epoch"
+        assert axes.get_xlim() == (0.0, 20.0)
+    assert figure.axes[0].get_ylim() == (0.0, 1.0)
+    (legend,) = figure.legends
+    assert len(legend.get_texts()) == 2
+    assert "10,000 test examples" in caption(figure)
+    assert_no_overlap(figure)
+
+
+def test_curves_mark_each_diverged_run():
+    figure = curves(seeds=3, fate=lambda v, seed: ("diverged", 5) if seed == 1 else ("done", 99))
+    assert words(figure.axes[0]) == ["1 of 3 diverged"]
+    assert [x for x, _ in marks(figure.axes[0])] == [5.0, 5.0]
+    assert figure.axes[0].collections
+    assert_no_overlap(figure)
+
+
+def test_curves_without_any_record_still_show_the_divergence():
+    figure = curves(fate=lambda v, seed: ("diverged", 0))
+    assert words(figure.axes[0]) == ["diverged"]
+    assert marks(figure.axes[0]) == [(0.0, 0.05)]
+
+
+def test_a_metric_recorded_once_is_a_point_and_one_not_recorded_is_left_out():
+    config = book_config(evaluate={"train": "all", "test": "last"})
+    results = make_results({}, config=config, last=["test_accuracy"])
+    figure = plot_curves(results)
+    point = arms(figure.axes[0])["test"]
+    assert point.get_marker() == "o"
+    assert list(np.asarray(point.get_xdata())) == [20.0]
+    assert list(arms(figure.axes[1])) == ["training"]
+
+
+def test_curves_of_a_sweep_are_refused():
+    with pytest.raises(ConfigError, match=r"sweep norm\.kind"):
+        plot_curves(make_results({"norm.kind": ARMS}))
