@@ -41,8 +41,8 @@ def with_values(config: Config, values: Mapping[str, Any], seed: int | None = No
     """Return the config of one cell: ``values`` set by dotted key, resolved, without a sweep.
 
     ``seed`` replaces the config's. ``plot.panel`` and ``plot.arm``, which name axes, are cleared.
-    Cheap enough for sweeps of 10,000 cells. Raises ``ConfigMistakesError`` with a line for every value that is
-    not allowed and every conflict, each naming the cell.
+    Cheap enough for sweeps of 10,000 cells. Raises ``ConfigMistakesError`` with a line for every
+    value that is not allowed and every conflict, each naming the cell.
     """
     mistakes: list[str] = []
     updates = _sections(config, values, mistakes)

@@ -14,9 +14,6 @@ from bnexp.config.nodes import Entry, ListNode, MapNode, Node, Scalar
 from bnexp.config.words import explain_unknown, own_keys
 from bnexp.config.yaml import read_yaml
 
-#: Unknown keys that get a "did you mean"; past that the search for near names would take long.
-HINTS = 50
-
 
 @dataclass
 class Draft:
@@ -28,7 +25,6 @@ class Draft:
     axes: dict[str, Entry] = field(default_factory=dict)
     sections: dict[str, Mark] = field(default_factory=dict)
     broken_axes: list[str] = field(default_factory=list)
-    unknown: int = 0
 
     def take_file(self, root: Node | None) -> None:
         """Take the document of a file: a mapping."""
@@ -134,7 +130,6 @@ class Draft:
             del self.leaves[key]
 
     def _unknown(self, section: str, entry: Entry) -> None:
-        self.unknown += 1
         key = f"{section}.{entry.key}" if section else entry.key
         if not entry.key:
             what = 'a key is missing before the ":"'
@@ -144,7 +139,7 @@ class Draft:
             outer, _, inner = entry.key.partition(".")
             what = f'a dotted key is not allowed in a file; write "{inner}" under "{outer}:"'
         else:
-            what = explain_unknown(section, entry.key, hint=self.unknown <= HINTS)
+            what = explain_unknown(section, entry.key)
         self.mistakes.add(entry.mark, key, what)
 
 

@@ -103,8 +103,10 @@ def _wrong_number(node: Scalar, text: str, *, words: bool, whole: bool) -> str:
         if remedy := number_remedy(text):
             return remedy
         if node.quoted:
-            bare = isinstance(read_scalar(node.text.strip()), int | float)
-            return f'"{text}" is text' + (f"; write {shown(node.text.strip())} without quotes" if bare else "")
+            bare = node.text.strip()
+            remedy = f"; write {shown(bare)} without quotes"
+            is_number = isinstance(read_scalar(bare), int | float)
+            return f'"{text}" is text{remedy if is_number else ""}'
         return f"{text} is not allowed" if words else f"{text} is not a number"
     if isinstance(node.value, bool):
         hint = ", did you mean none?" if words and not node.value else ""
@@ -146,10 +148,10 @@ def explain_layer(node: Node) -> str:
     return f"{what}; allowed: {_LAYER}"
 
 
-def explain_unknown(section: str, key: str, *, hint: bool = True) -> str:
+def explain_unknown(section: str, key: str) -> str:
     """Say that ``key`` is no key of ``section`` (empty: of the config), and which may be meant."""
     own = own_keys(section)
-    meant = suggest(section, key) if hint and len(key) <= 60 else ()
+    meant = suggest(section, key) if len(key) <= 60 else ()
     if meant:
         return f"unknown key; did you mean {' or '.join(meant)}?"
     return f"unknown key; allowed: {', '.join(own)}"

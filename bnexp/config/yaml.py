@@ -136,8 +136,6 @@ class _Builder:
             raise self._refuse_tag(event.tag, f"!!{core}")
         before = self._nodes
         self._count(1)
-        # An anchor that is given anew must not be an alias of its old value inside the new one.
-        self._anchors.pop(event.anchor, None)
         self._stack.append(_Frame(self.mark, is_map, event.anchor, nodes_before=before))
 
     def _close(self) -> None:
