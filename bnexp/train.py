@@ -8,7 +8,7 @@ another stack and the removal of diverged runs are one mechanism.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,7 +51,7 @@ def train_stack(
     states: Mapping[str, RunState] | None = None,
     fingerprint: str = "",
     should_stop: Callable[[], bool] = lambda: False,
-) -> Iterator[EpochEnd]:
+) -> Generator[EpochEnd, None, None]:
     """Train runs that may share a stack (``plan.stack_key``), from their states if given.
 
     Yields after each epoch until every run has ended. ``should_stop`` is asked before every update;
@@ -117,6 +117,7 @@ class _Stack:
         )
         self.evaluator = Evaluator(config.evaluate, dataset, self.network, self.loss, self.penalty)
         self.diverged: dict[str, tuple[int, int]] = {}
+        self.network.initialize(config.init.scheme, dataset.order)
         self._begin(states, fingerprint)
 
     def _begin(self, states: Mapping[str, RunState], fingerprint: str) -> None:
@@ -125,7 +126,6 @@ class _Stack:
         self.seconds = np.zeros(count)
         self.fingerprints: list[tuple[str, ...]] = [(fingerprint,)] * count
         self.epoch = 0
-        self.network.initialize(self.config.init.scheme)
         for k, run in enumerate(self.runs):
             if run.id not in states:
                 continue

@@ -32,7 +32,8 @@ class Dataset:
     """Examples as rows, in the dataset's own order; the arrays are read-only.
 
     ``x_train`` (N, features) and ``x_test`` (M, features) are C-contiguous, scaled to [0, 1];
-    ``y_train`` (N,) and ``y_test`` (M,) hold labels from 0 to ``classes`` - 1.
+    ``y_train`` (N,) and ``y_test`` (M,) hold labels from 0 to ``classes`` - 1. ``order`` is set
+    when features have been rearranged (see ``layout``).
     """
 
     name: str
@@ -41,6 +42,7 @@ class Dataset:
     x_test: Floats
     y_test: Labels
     classes: int
+    order: Labels | None = None
 
 
 def load_dataset(

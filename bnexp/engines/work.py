@@ -5,14 +5,15 @@ from __future__ import annotations
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from bnexp.data import Dataset, load_dataset
-from bnexp.engines.base import Event, Progress, RunEnded, Workplace
+from bnexp.data.layout import drop_unused_features
+from bnexp.engines.base import Event, Progress, RunEnded, Workplace, failures
 from bnexp.environment import fingerprint
 from bnexp.errors import BnexpError
 from bnexp.plan import Run, Stack
-from bnexp.records import RunResult
+from bnexp.records import RunState
 from bnexp.store.checkpoints import read_states, write_states
 from bnexp.train import train_stack
 
@@ -30,13 +31,14 @@ class DataShelf:
         test = 0 if config.evaluate.test == "none" else config.data.test
         key = (config.data.name, config.data.train, test, config.training.dtype)
         if self._dataset is None or key != self._key:
-            self._dataset = load_dataset(
+            dataset = load_dataset(
                 config.data.name,
                 train=config.data.train,
                 test=test,
                 dtype=config.training.dtype,
                 data_dir=workplace.data_dir,
             )
+            self._dataset = drop_unused_features(dataset)
             self._key = key
         return self._dataset
 
@@ -61,13 +63,7 @@ def work_on(
         reason = f"{type(error).__name__}: {error}"
         where = traceback.extract_tb(error.__traceback__)[-1]
         message = f"{reason} ({where.name}, line {where.lineno} of {where.filename})"
-        yield from failures(list(remaining.values()), message)
-
-
-def failures(runs: Sequence[Run], message: str) -> Iterator[RunEnded]:
-    """Yield the failed results of runs that could not be trained."""
-    for run in runs:
-        yield RunEnded(RunResult(run.id, "failed", (), epoch=0, step=0, message=message))
+        yield from failures(remaining.values(), message)
 
 
 def _train(
@@ -76,9 +72,35 @@ def _train(
     dataset = shelf.load(stack, workplace)
     folder = workplace.checkpoints
     states = read_states(folder, [run.id for run in stack.runs]) if folder else {}
+    for runs in _by_epoch(stack.runs, states):
+        if not stop.is_set():
+            yield from _train_together(runs, dataset, states, workplace, stop)
+
+
+def _by_epoch(runs: Sequence[Run], states: Mapping[str, RunState]) -> list[list[Run]]:
+    """Part runs whose states turn out to be at different epochs.
+
+    The plan cut the stack by epochs, but since then a file may have been damaged, or replaced by a
+    last one from a worker whose driver was killed.
+    """
+    parts: dict[int, list[Run]] = {}
+    for run in runs:
+        epoch = states[run.id].epoch if run.id in states else 0
+        parts.setdefault(epoch, []).append(run)
+    return list(parts.values())
+
+
+def _train_together(
+    runs: Sequence[Run],
+    dataset: Dataset,
+    states: Mapping[str, RunState],
+    workplace: Workplace,
+    stop: threading.Event,
+) -> Iterator[Event]:
+    folder = workplace.checkpoints
     saved = time.monotonic()
     ends = train_stack(
-        stack.runs,
+        runs,
         dataset,
         states=states,
         fingerprint=fingerprint(),

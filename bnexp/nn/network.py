@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bnexp import describe
 from bnexp.nn.activations import Activation
@@ -58,8 +59,12 @@ class Network:
         self.stats = _allocate(runs, state, self.dtype)
         _attach(self.stats, state, "stats")
 
-    def initialize(self, scheme: str) -> None:
-        """Set weights to scale times unit draws, biases and beta to 0, gamma to 1."""
+    def initialize(self, scheme: str, order: NDArray[np.intp] | None = None) -> None:
+        """Set weights to scale times unit draws, biases and beta to 0, gamma to 1.
+
+        ``order`` says which feature of the data each input of the first layer is, where the data
+        have been rearranged: a feature's weights are the same wherever it stands.
+        """
         self.theta[...] = 0
         self.stats[...] = 0
         dense = [layer for layer in self.layers if isinstance(layer, Dense)]
@@ -70,7 +75,8 @@ class Network:
                 for seed in dict.fromkeys(self.numbers.seeds)
             }
             for k, seed in enumerate(self.numbers.seeds):
-                hidden.params["W"][k] = unit[seed] * self.numbers.scale[k]
+                W = unit[seed] * self.numbers.scale[k]
+                hidden.params["W"][k] = W if ordinal or order is None else W[:, order]
         for layer in self.layers:
             if "gamma" in layer.params:
                 layer.params["gamma"][...] = 1

@@ -1,0 +1,214 @@
+"""The promise of the trainer: what a run gives depends on its own config and on nothing else."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+from small_runs import BOOK, make_data, make_run, same, train
+
+from bnexp.data.layout import drop_unused_features
+from bnexp.train import train_stack
+
+DATA = make_data()
+
+#: Runs that may share a stack, at the widths of the book, each different in its numbers.
+MIXED = [
+    make_run(),
+    make_run(init__scale=1e-3),
+    make_run(init__scale=1.0),
+    make_run(optimizer__lr=0.1, regularization__l2=0.1),
+    make_run(regularization__l1=1e-3),
+    make_run(optimizer__momentum=0.9),
+    make_run(regularization__dropout=0.3),
+    make_run(norm__eps=1e-3, norm__momentum=0.5),
+    make_run(seed=3),
+]
+#: A step this long throws the numbers out of range.
+DIVERGING = make_run(optimizer__lr=1e30, norm__kind="batch")
+
+
+def final_theta(runs, data=DATA):
+    """Train and return each run's parameters after the last epoch but one."""
+    thetas: dict[str, Any] = {}
+    for end in train_stack(runs, data):
+        thetas |= {run: state.arrays["theta"] for run, state in end.states().items()}
+    return thetas
+
+
+def test_a_run_has_the_same_bits_alone_and_in_any_stack():
+    together = train(MIXED, DATA)
+    assert {result.status for result in together.values()} == {"done"}
+    for run in MIXED:
+        assert same(train([run], DATA)[run.id], together[run.id])
+
+
+def test_the_parameters_too_are_the_same_bit_for_bit():
+    together = final_theta(MIXED)
+    for run in (MIXED[0], MIXED[5], MIXED[6]):
+        assert np.array_equal(final_theta([run])[run.id], together[run.id])
+
+
+def test_permuting_runs_permutes_results():
+    straight = train(MIXED, DATA)
+    backwards = train(MIXED[::-1], DATA)
+    assert all(same(straight[run.id], backwards[run.id]) for run in MIXED)
+
+
+@pytest.mark.parametrize("l2", [0.0, 0.1])
+@pytest.mark.parametrize("kind", ["batch", "none"])
+def test_a_diverging_neighbor_changes_nothing(l2, kind):
+    quiet = make_run(norm__kind=kind)
+    neighbor = make_run(norm__kind=kind, optimizer__lr=1e30, regularization__l2=l2)
+    together = train([neighbor, quiet], DATA)
+    assert together[neighbor.id].status == "diverged"
+    assert same(together[quiet.id], train([quiet], DATA)[quiet.id])
+
+
+def test_a_diverging_run_without_penalty_ends_as_it_does_alone_beside_one_with_l2():
+    wild = make_run(norm__kind="none", init__scale=30.0)
+    beside = make_run(norm__kind="none", regularization__l2=0.1, regularization__l1=0.1)
+    assert same(train([wild, beside], DATA)[wild.id], train([wild], DATA)[wild.id])
+
+
+def test_divergence_is_a_result_with_its_place_and_the_records_before_it():
+    run = make_run(norm__kind="none", optimizer__lr=1e4, training__epochs=3)
+    result = train([run], DATA)[run.id]
+    assert result.status == "diverged"
+    assert 1 < result.step <= 21
+    assert result.epoch == (result.step - 1) // 10
+    assert all(record.step <= result.step for record in result.records)
+    assert all(np.isfinite(list(record.metrics.values())).all() for record in result.records)
+
+
+def test_diverged_runs_leave_the_stack_and_the_others_go_on():
+    runs = [DIVERGING, MIXED[0], MIXED[5]]
+    actives = [len(end.active) for end in train_stack(runs, DATA)]
+    assert actives == [2, 0]
+
+
+def test_training_ends_when_every_run_has_diverged():
+    long = make_run(optimizer__lr=1e30, training__epochs=50)
+    ends = list(train_stack([long], DATA))
+    assert len(ends) < 5
+    assert ends[-1].ended[0].status == "diverged"
+
+
+def test_first_step_is_the_protocol_of_the_book():
+    run = make_run(training__epochs=20, data__train=1000, network__layers=[4])
+    result = train([run], DATA)[run.id]
+    assert [record.epoch for record in result.records] == list(range(20))
+    assert [record.step for record in result.records] == list(range(1, 192, 10))
+    assert result.step == 191
+
+
+def test_epoch_end_records_completed_epochs():
+    run = make_run(evaluate__at="epoch_end", training__epochs=3, network__layers=[4])
+    result = train([run], DATA)[run.id]
+    assert [(r.epoch, r.step) for r in result.records] == [(1, 10), (2, 20), (3, 30)]
+    assert (result.epoch, result.step) == (3, 30)
+
+
+SHUFFLED = {
+    **BOOK,
+    "data": {"name": "mnist", "train": 950},
+    "network": {"layers": [30]},
+    "training": {"epochs": 4, "batch_size": 100, "sampling": "shuffle"},
+    "evaluate": {"at": "epoch_end", "train": "running", "test": "all"},
+}
+
+
+@pytest.mark.parametrize("at", ["epoch_end", "first_step"])
+@pytest.mark.parametrize("stop", [1, 2, 3])
+def test_a_run_resumed_from_a_state_in_another_stack_has_the_same_bits(at, stop):
+    data = make_data(950)
+    runs = [
+        make_run(SHUFFLED, evaluate__at=at),
+        make_run(SHUFFLED, evaluate__at=at, optimizer__momentum=0.9),
+        make_run(SHUFFLED, evaluate__at=at, regularization__dropout=0.5, seed=2),
+    ]
+    whole = train(runs, data)
+    end = next(itertools.islice(train_stack(runs, data), stop - 1, None))
+    states = end.states()
+    for order in ([0, 1], [2], [2, 1, 0]):
+        again = train([runs[i] for i in order], data, states)
+        for i in order:
+            assert same(again[runs[i].id], whole[runs[i].id])
+
+
+def test_what_is_evaluated_changes_no_training():
+    runs = [
+        make_run(evaluate={"at": "epoch_end", "train": train, "test": test}, network__layers=[20])
+        for train, test in itertools.product(["all", 100, "running", "none"], ["all", 50, "none"])
+    ]
+    thetas = []
+    for run in runs:
+        ends = train_stack([run], DATA)
+        thetas.append(next(ends).states()[run.id].arrays["theta"])
+        ends.close()
+    assert all(np.array_equal(thetas[0], theta) for theta in thetas)
+
+
+def test_running_metrics_average_the_batches_since_the_last_record():
+    """With steps too small to change anything, they are the metrics of all examples once each."""
+    small = {"optimizer__lr": 1e-12, "norm__kind": "none", "training__epochs": 1}
+    running, whole = (
+        make_run(SHUFFLED, evaluate={"at": "epoch_end", "train": train, "test": "none"}, **small)
+        for train in ("running", "all")
+    )
+    data = make_data(950)
+    one = train([running], data)[running.id].records[0].metrics
+    two = train([whole], data)[whole.id].records[0].metrics
+    assert set(one) == {"running_loss", "running_accuracy"}
+    assert one["running_accuracy"] == two["train_accuracy"]
+    assert one["running_loss"] == pytest.approx(two["train_loss"], rel=1e-5)
+
+
+def test_last_is_evaluated_once_at_the_end():
+    run = make_run(
+        network__layers=[8], evaluate={"at": "epoch_end", "train": "last", "test": "last"}
+    )
+    records = train([run], DATA)[run.id].records
+    assert [record.epoch for record in records] == [2]
+    assert set(records[0].metrics) == {"train_loss", "train_accuracy", "test_loss", "test_accuracy"}
+
+
+def test_the_loss_includes_the_penalties():
+    runs = [make_run(norm__kind="none", **{f"regularization__{key}": 1e-4}) for key in ("l1", "l2")]
+    plain = make_run(norm__kind="none")
+    results = train([plain, *runs], DATA)
+    loss, l1, l2 = (results[run.id].records[0].metrics["train_loss"] for run in (plain, *runs))
+    weights = 100 * 784 + 4 * 100 * 100 + 10 * 100
+    assert l1 - loss == pytest.approx(1e-4 * weights * 0.05 * (2 / np.pi) ** 0.5, rel=0.02)
+    assert l2 - loss == pytest.approx(1e-4 / 2 * weights * 0.05**2, rel=0.02)
+
+
+def test_should_stop_ends_training_between_two_updates():
+    asked = iter([False] * 7 + [True])
+    ends = list(train_stack([make_run()], DATA, should_stop=lambda: next(asked)))
+    assert ends == []
+
+
+def test_both_dtypes_start_and_go_alike():
+    runs = [make_run(training__dtype=dtype) for dtype in ("float32", "float64")]
+    one, two = (
+        train([run], make_data(dtype=dtype))[run.id]
+        for run, dtype in zip(runs, ("f4", "f8"), strict=True)
+    )
+    for a, b in zip(one.records, two.records, strict=True):
+        assert a.metrics["train_loss"] == pytest.approx(b.metrics["train_loss"], rel=1e-2)
+
+
+def test_leaving_unused_features_out_changes_nothing_but_rounding():
+    data = make_data(dtype="f8")
+    packed = drop_unused_features(data)
+    assert packed.x_train.shape[1] < data.x_train.shape[1] == packed.x_test.shape[1]
+    for change in ({}, {"regularization__l2": 0.1}, {"regularization__l1": 0.01}):
+        run = make_run(
+            training__dtype="float64", evaluate={"at": "epoch_end", "test": "all"}, **change
+        )
+        one, two = train([run], data)[run.id], train([run], packed)[run.id]
+        for a, b in zip(one.records, two.records, strict=True):
+            assert a.metrics == pytest.approx(b.metrics, rel=1e-6)
