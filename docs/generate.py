@@ -1,0 +1,107 @@
+"""Write the generated pages of the docs: ``docs/config.md`` and ``docs/commands.md``.
+
+``make docs`` writes them; a test holds them against what this would write.
+"""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import sys
+from pathlib import Path
+
+import click
+
+from bnexp.cli import cli
+from bnexp.config.fields import LEAVES, Leaf
+from bnexp.config.words import allowed_values
+
+DOCS = Path(__file__).parent
+
+CONFIG_HEAD = """# Config keys
+
+Generated from the schema. A config is a YAML mapping; every key may be left out. `bnexp check`
+prints a config with all defaults filled in. Numbers are those of YAML 1.2 and Python, so `1e-4` is
+one. An axis (`sweep.axes`, `--axis`) takes any key below but `name`, `seed`, `sweep` and `plot`.
+"""
+
+COMMANDS_HEAD = """# Commands
+
+Generated from the help of the commands.
+"""
+
+
+def config_page() -> str:
+    """Return the page of config keys, a table for each section."""
+    lines = [CONFIG_HEAD]
+    for heading, leaves in itertools.groupby(
+        LEAVES.values(), lambda leaf: leaf.section or leaf.name
+    ):
+        rows = list(leaves)
+        lines += [f"## {heading}", ""]
+        if rows[0].section:
+            lines += [(inspect.getdoc(rows[0].model) or "").replace("``", "`"), ""]
+        lines += ["| key | default | allowed |", "|---|---|---|"]
+        for leaf in rows:
+            field = leaf.model.model_fields[leaf.name]
+            default = _shown(field.get_default(call_default_factory=True))
+            lines.append(f"| `{leaf.key}` | {default} | {_allowed(leaf.key)} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _heading(leaf: Leaf) -> str:
+    return leaf.section or leaf.name
+
+
+def _allowed(key: str) -> str:
+    if key == "sweep.axes":
+        return "keys and their values: a list, `logspace(A, B, N)`, `linspace(A, B, N)`"
+    return allowed_values(LEAVES[key]).replace("|", "\\|")
+
+
+def _shown(default: object) -> str:
+    if default is None:
+        return "depends"
+    if isinstance(default, bool):
+        return "on" if default else "off"
+    if isinstance(default, tuple):
+        return f"`{[getattr(layer, 'dense', layer) for layer in default]}`"
+    return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
+
+
+def commands_page() -> str:
+    """Return the page of commands: the help of each."""
+    lines = [COMMANDS_HEAD]
+    for path, command in _walk(cli, ("bnexp",)):
+        with click.Context(command, info_name=" ".join(path), max_content_width=100) as context:
+            text = command.get_help(context)
+        lines += [f"## {' '.join(path)}", "", "```", text, "```", ""]
+    return "\n".join(lines)
+
+
+def _walk(
+    command: click.Command, path: tuple[str, ...]
+) -> list[tuple[tuple[str, ...], click.Command]]:
+    found = [(path, command)]
+    if isinstance(command, click.Group):
+        context = click.Context(command, info_name=path[-1])
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            if inner is not None:
+                found += _walk(inner, (*path, name))
+    return found
+
+
+PAGES = {"config.md": config_page, "commands.md": commands_page}
+
+
+def main() -> int:
+    """Write the pages."""
+    for name, page in PAGES.items():
+        (DOCS / name).write_text(page(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
