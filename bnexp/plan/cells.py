@@ -1,0 +1,68 @@
+"""Axes and seeds -> cells -> runs."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bnexp.config import resolve, with_values
+from bnexp.config.schema import Config
+from bnexp.plan.identity import run_id
+
+#: What an axis may take: a number, a word, or a list (of layers).
+AxisValue = bool | int | float | str | tuple["AxisValue", ...]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is trained: a fully resolved config without a sweep, and its id."""
+
+    id: str
+    config: Config
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One combination of axis values and a seed: a point of the sweep; ``run`` is the run's id."""
+
+    values: Mapping[str, AxisValue]
+    seed: int
+    run: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All cells of a config's sweep, and the runs they need by id, in the order of the axes."""
+
+    config: Config
+    cells: tuple[Cell, ...]
+    runs: Mapping[str, Run]
+
+
+def plan_sweep(config: Config) -> Plan:
+    """Cross the axes with the seeds.
+
+    The first axis varies slowest and seeds fastest. Raises ConfigError for a combination that the
+    schema refuses, naming it.
+    """
+    config = resolve(config)
+    axes = config.sweep.axes
+    seeds = range(config.seed, config.seed + config.sweep.seeds)
+    cells: list[Cell] = []
+    runs: dict[str, Run] = {}
+    for combination in itertools.product(*axes.values()):
+        values = dict(zip(axes, combination, strict=True))
+        for seed in seeds:
+            resolved = with_values(config, values, seed=seed)
+            run = Run(run_id(resolved), resolved)
+            runs.setdefault(run.id, run)
+            cells.append(Cell(values, seed, run.id))
+    return Plan(config, tuple(cells), runs)
+
+
+def plan_run(config: Config) -> Plan:
+    """Plan the config itself: one cell without axis values, whatever its ``sweep`` says."""
+    resolved = with_values(resolve(config), {}, seed=config.seed)
+    run = Run(run_id(resolved), resolved)
+    return Plan(resolved, (Cell({}, resolved.seed, run.id),), {run.id: run})
