@@ -65,9 +65,13 @@ def _bounds(schema: Mapping[str, Any], *, last: int) -> str:
     if "minimum" in schema and "maximum" in schema:
         return f" from {schema['minimum']:,} to {schema['maximum']:,}"
     signs = (("exclusiveMinimum", ">"), ("minimum", ">="), ("exclusiveMaximum", "<"))
-    return "".join(f" {sign} {schema[name]:,}" for name, sign in signs if name in schema).replace(
-        " <", " and <"
-    )
+    said = [f" {sign} {_bound(schema[name])}" for name, sign in signs if name in schema]
+    return " and".join(said)
+
+
+def _bound(number: float) -> str:
+    """Write a bound without the ".0" that some versions of pydantic give it."""
+    return f"{int(number):,}" if number == int(number) else f"{number:g}"
 
 
 def explain_value(leaf: Leaf, node: Node) -> str:

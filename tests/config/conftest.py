@@ -48,10 +48,10 @@ def mistakes_of(write):
     def mistakes_of(content, **arguments):
         if content is not None:
             write(content)
-        started = time.perf_counter()
+        started = time.process_time()
         with pytest.raises(ConfigMistakesError) as caught:
             load_config(None if content is None else NAME, **arguments)
-        assert time.perf_counter() - started < 1
+        assert time.process_time() - started < 1
         return list(caught.value.mistakes)
 
     return mistakes_of

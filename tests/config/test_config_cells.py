@@ -65,10 +65,10 @@ def test_a_wrong_seed():
 
 def test_a_thousand_cells_take_no_time():
     config = load_config(None)
-    started = time.perf_counter()
+    started = time.process_time()
     for i in range(1000):
         with_values(config, {"init.scale": 1.0 + i, "norm.kind": "batch"}, seed=i)
-    assert time.perf_counter() - started < 1  # some 0.02 s
+    assert time.process_time() - started < 1  # some 0.02 s
 
 
 def test_resolve_fills_in_what_depends_on_other_keys():

@@ -76,9 +76,9 @@ def test_thousands_of_mistakes_are_told_in_time_and_in_part(mistakes_of):
 
 @pytest.mark.parametrize("longest", ["seed: 1\n#" + "x" * 490_000, "seed: 1" + "\n" * 490_000])
 def test_the_longest_files_are_read_in_time(longest, load):
-    started = time.perf_counter()
+    started = time.process_time()
     assert load(longest).seed == 1
-    assert time.perf_counter() - started < 2  # some 0.4 s
+    assert time.process_time() - started < 2  # some 0.4 s
 
 
 PIECES = [*"[]{}:,#&*!|>'\"%@? \n\t~=.019aex\\", "- ", "? ", ": ", "&a ", "*a", "!!str ", "---\n",

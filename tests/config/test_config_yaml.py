@@ -17,10 +17,10 @@ def read(text):
 
 
 def mistakes_of(text):
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(ConfigMistakesError) as caught:
         read(text)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
     return list(caught.value.mistakes)
 
 
@@ -192,6 +192,6 @@ def test_many_values_are_refused_at_once():
 
 def test_as_many_values_as_allowed_are_read():
     # The list itself counts as one.
-    started = time.perf_counter()
+    started = time.process_time()
     assert len(plain(read("[" + "1," * (MAX_NODES - 1) + "]"))) == MAX_NODES - 1
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < 3
