@@ -8,7 +8,6 @@ penalty or a momentum.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -59,11 +58,6 @@ class SGD:
             grads[rows] += velocity[rows] * self.momentum
         else:
             grads[rows] = velocity[rows]
-
-    def load_state(self, state: Mapping[str, Array]) -> None:
-        """Take over the state of an optimizer of the same runs."""
-        for name, values in self.state.items():
-            values[...] = state[name]
 
 
 class WeightPenalty:

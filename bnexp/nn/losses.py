@@ -18,8 +18,8 @@ class SoftmaxCrossEntropy:
     def measure(self, logits: Array, labels: NDArray[np.intp]) -> tuple[Array, NDArray[np.intp]]:
         """Return each run's summed loss (K,), in float64 nats, and its right answers (K,).
 
-        An answer is the first class of largest logit. Logits that are not finite give a loss that
-        is not finite.
+        An answer is the first class of largest logit. A logit that is infinite or not a number
+        gives a loss that is not finite, but for -inf at a wrong class, which is probability 0.
         """
         runs, _, batch = logits.shape
         self._at = (np.arange(runs)[:, None], labels, np.arange(batch)[None, :])
@@ -40,5 +40,5 @@ class SoftmaxCrossEntropy:
         return self._exp
 
     def _count_right(self, logits: Array, labels: NDArray[np.intp]) -> NDArray[np.intp]:
-        answers = logits.argmax(axis=1)
-        return np.count_nonzero(answers == labels, axis=1)
+        right: NDArray[np.intp] = np.count_nonzero(logits.argmax(axis=1) == labels, axis=1)
+        return right

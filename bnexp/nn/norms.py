@@ -16,9 +16,10 @@ class BatchNorm(Layer):
     evaluation the running values are used. They start at 0 and ``start_var``. A feature that is
     constant over the batch gives beta when eps is 0.
 
-    The mean is subtracted as it was rounded, x is left as c, and the small mean r of c that remains
-    is taken into account where it costs nothing, in arrays (K, D, 1): the deviations are c - r.
-    Without r, features of mean 5 and standard deviation 1e-3 would lose half their float32 digits.
+    The mean is subtracted as it was rounded, which leaves x as c, and the small mean r of c is
+    taken into account where it costs little, in arrays (K, D, 1): the deviations are c - r. Without
+    r, features of mean 5 and standard deviation 1e-3 would lose half their float32 digits. Of a
+    constant feature c and r are a few units in the last place, so that the variance is 0 exactly.
 
     Backward, with s = 1 / sqrt(var + eps), h = (c - r) s, sums over the batch:
     dbeta = sum dy, dgamma = sum dy h. The mean and the variance depend on every x_j, so
@@ -48,33 +49,38 @@ class BatchNorm(Layer):
         self.some_eps_is_0 = not self.eps.all()
         self.momentum = momentum.astype(workspace.dtype)[:, None, None]
         self.share_of_new = 1 - self.momentum
-        self.rounding = float(np.finfo(workspace.dtype).eps)
         self.start_var = start_var
 
     def forward(self, x: Array, train: bool) -> Array:
-        """Normalise by the batch (training; x is left centred) or by the running values."""
+        """Normalise by the batch (training; x is left as c) or by the running values."""
         if not train:
             return self._evaluate(x)
         batch = x.shape[2]
-        centre = self._centre(x)
+        ones = self.workspace.ones(batch)
+        mean: Array = np.matmul(x, ones)
+        mean /= batch
+        np.subtract(x, mean, out=x)
         self.c = x
-        self.r = np.matmul(x, self.workspace.ones(batch))
+        self.r: Array = np.matmul(x, ones)
         self.r /= batch
         # Centre first: E[x^2] - mean^2 of x itself goes negative in float32.
         var = np.vecdot(x, x)[..., None]
         var /= batch
         var -= np.square(self.r)
+        # In batches of thousands, rounding can leave less than nothing.
         np.maximum(var, 0, out=var)
-        centre += self.r
-        self._update("running_mean", centre)
+        mean += self.r
+        self._update("running_mean", mean)
         self._update("running_var", var)
         self.s = self._inverse_std(var)
         self.scale = self.s * self.params["gamma"] if "gamma" in self.params else self.s
         shift = self.r * -self.scale
         if "beta" in self.params:
             shift += self.params["beta"]
-        y = np.multiply(x, self.scale, out=self.buffer("y", x.shape))
-        return np.add(y, shift, out=y)
+        y = self.buffer("y", x.shape)
+        np.multiply(x, self.scale, out=y)
+        np.add(y, shift, out=y)
+        return y
 
     def backward(self, dy: Array) -> Array:
         """Write dgamma and dbeta, and overwrite dy with dx."""
@@ -93,31 +99,14 @@ class BatchNorm(Layer):
         np.multiply(self.c, dgamma, out=self.c)
         np.multiply(dy, self.scale, out=dy)
         np.subtract(dy, self.c, out=dy)
-        return np.subtract(dy, dbeta, out=dy)
-
-    def _centre(self, x: Array) -> Array:
-        """Subtract from x about its mean over the batch, and return what was subtracted (K, D, 1).
-
-        Where the first example is the mean up to rounding, it is what is subtracted, so that a
-        constant feature becomes 0 exactly.
-        """
-        batch = x.shape[2]
-        mean = np.matmul(x, self.workspace.ones(batch))
-        mean /= batch
-        first = x[:, :, :1]
-        rounding = np.abs(mean)
-        rounding *= batch * self.rounding
-        np.copyto(mean, first, where=np.abs(first - mean) <= rounding)
-        np.subtract(x, mean, out=x)
-        return mean
+        np.subtract(dy, dbeta, out=dy)
+        return dy
 
     def _inverse_std(self, var: Array) -> Array:
         """1 / sqrt(var + eps), and 0 where both are 0."""
-        s = var + self.eps
+        s: Array = var + self.eps
         np.sqrt(s, out=s)
-        np.reciprocal(s, out=s)
-        if self.some_eps_is_0:
-            s[s == np.inf] = 0
+        np.reciprocal(s, out=s, where=s != 0 if self.some_eps_is_0 else True)
         return s
 
     def _update(self, name: str, value: Array) -> None:
@@ -141,4 +130,5 @@ class BatchNorm(Layer):
         if "beta" in self.params:
             shift += self.params["beta"]
         np.multiply(x, scale, out=x)
-        return np.add(x, shift, out=x)
+        np.add(x, shift, out=x)
+        return x

@@ -1,0 +1,118 @@
+"""Softmax cross-entropy: gradients, naive values, PyTorch's values, extreme logits, ties."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gradcheck import assert_gradients
+
+from bnexp.nn import SoftmaxCrossEntropy
+from bnexp.nn.layer import Array
+
+VALUES = json.loads((Path(__file__).parent / "fixtures/torch_values.json").read_text("utf-8"))
+
+
+def measure(logits: Array, labels: list[list[int]]) -> tuple[Array, Array, Array]:
+    """Return summed losses, right answers and the gradient of the mean."""
+    loss = SoftmaxCrossEntropy()
+    with np.errstate(all="ignore"):
+        losses, right = loss.measure(logits.copy(), np.array(labels))
+        return losses, right, loss.gradient().copy()
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("runs", [1, 3])
+def test_gradients(runs: int, shared: bool) -> None:
+    rng = np.random.default_rng(1)
+    logits = 2 * rng.standard_normal((runs, 4, 6))
+    labels = rng.integers(0, 4, (1 if shared else runs, 6))
+
+    def objective() -> Array:
+        return SoftmaxCrossEntropy().measure(logits.copy(), labels)[0] / 6
+
+    loss = SoftmaxCrossEntropy()
+    loss.measure(logits.copy(), labels)
+    assert_gradients(objective, {"logits": (logits, loss.gradient())})
+
+
+def test_against_a_naive_loop() -> None:
+    rng = np.random.default_rng(2)
+    logits, labels = rng.standard_normal((2, 4, 5)), rng.integers(0, 4, (2, 5))
+    losses, right, gradient = measure(logits, labels.tolist())
+    for k in range(2):
+        total, hits = 0.0, 0
+        for b in range(5):
+            column = logits[k, :, b].tolist()
+            sum_of_exponentials = math.fsum(math.exp(z) for z in column)
+            total += math.log(sum_of_exponentials) - column[labels[k, b]]
+            hits += column.index(max(column)) == labels[k, b]
+            for c in range(4):
+                share = math.exp(column[c]) / sum_of_exponentials
+                expected = (share - (c == labels[k, b])) / 5
+                assert gradient[k, c, b] == pytest.approx(expected, rel=1e-12)
+        assert losses[k] == pytest.approx(total, rel=1e-13)
+        assert right[k] == hits
+
+
+def test_against_pytorch() -> None:
+    expected = VALUES["cross_entropy"]
+    losses, _, gradient = measure(np.array(expected["logits"])[None], [expected["labels"]])
+    assert losses[0] == pytest.approx(expected["sum"], rel=1e-13)
+    np.testing.assert_allclose(gradient[0], expected["gradient_of_mean"], rtol=1e-11, atol=1e-16)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_huge_logits(dtype: type) -> None:
+    logits: Array = np.array([[[1e4, -1e4], [-1e4, 1e4], [0, 0]]], dtype)
+    losses, right, gradient = measure(logits, [[0, 1]])
+    assert losses == [0]
+    assert right == [2]
+    assert (gradient == 0).all()
+    losses, right, gradient = measure(logits, [[1, 2]])
+    assert losses == [2e4 + 1e4]
+    assert right == [0]
+    np.testing.assert_array_equal(gradient[0], [[0.5, 0], [-0.5, 0.5], [0, -0.5]])
+
+
+def test_loss_is_in_float64_and_does_not_lose_small_terms() -> None:
+    logits: Array = np.zeros((1, 2, 20_001), np.float32)
+    logits[0, 0, 0] = -1e7
+    losses, *_ = measure(logits, [[0] * 20_001])
+    assert losses.dtype == np.float64
+    assert losses[0] == pytest.approx(1e7 + 20_000 * math.log(2), rel=1e-7)
+
+
+@pytest.mark.parametrize("label", [0, 1])
+@pytest.mark.parametrize("bad", [np.inf, np.nan])
+def test_bad_logits_give_a_loss_that_is_not_finite_in_their_run_only(
+    bad: float, label: int
+) -> None:
+    logits = np.zeros((3, 4, 5), np.float32)
+    logits[1, 0, 3] = bad
+    losses, *_ = measure(logits, [[label] * 5])
+    assert np.isfinite(losses).tolist() == [True, False, True]
+
+
+def test_minus_infinity_is_probability_0() -> None:
+    logits = np.zeros((1, 3, 1), np.float32)
+    logits[0, 0] = -np.inf
+    assert measure(logits, [[0]])[0] == [np.inf]
+    assert measure(logits, [[1]])[0] == pytest.approx(math.log(2))
+    assert np.isnan(measure(np.full((1, 3, 1), -np.inf, np.float32), [[1]])[0])
+
+
+def test_ties_go_to_the_first_class() -> None:
+    logits = np.array([[[1.0, 0.0, 0.0], [1.0, 2.0, 0.0], [0.0, 2.0, 0.0]]])
+    assert measure(logits, [[0, 1, 0]])[1] == [3]
+    assert measure(logits, [[1, 2, 2]])[1] == [0]
+
+
+def test_each_run_has_its_own_labels() -> None:
+    logits = np.array([[[3.0], [0.0]]] * 2)
+    losses, right, _ = measure(logits, [[0], [1]])
+    assert right.tolist() == [1, 0]
+    assert losses[1] - losses[0] == pytest.approx(3)
