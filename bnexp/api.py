@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsIndex
 
 from bnexp.config import Config, load_sweep
 from bnexp.driver import Options, Watcher, train_plan
@@ -30,11 +30,18 @@ def run(
 ) -> Results:
     """Train one config in this process and return its results; what is finished is not repeated.
 
-    ``overrides`` are texts such as ``"optimizer.lr=0.1"``. Results go to ``output``, by default
-    ``results/<name>-<hash>`` in the working folder. Raises ConfigError, DatasetError, ResultsError,
-    OutputError, and InterruptedRunError after Ctrl-C (nothing finished is lost).
+    ``config`` is a ``Config`` or the path of a YAML file; its sweep is left out. ``overrides`` are
+    texts such as ``"optimizer.lr=0.1"``. Results go to ``output``, by default
+    ``results/<name>-<hash>`` in the working folder; ``fresh`` sets an older folder aside under a
+    numbered name. ``data_dir`` is where datasets are looked for first. ``strict`` refuses to go on
+    from work of other versions. ``watcher`` is told of progress; without one nothing is printed.
+
+    A run that diverges, or fails, is in the results with that status. Raises ConfigError,
+    DatasetError, ResultsError (the folder is in use, damaged, or another question's), OutputError,
+    and InterruptedRunError after Ctrl-C or SIGTERM: nothing finished is lost, and the same call
+    goes on from there.
     """
-    loaded = load_sweep(config, overrides=overrides, seed=seed)
+    loaded = load_sweep(config, overrides=_texts(overrides), seed=_number(seed))
     options = Options(data_dir=_path(data_dir), strict=strict)
     return _train(plan_run(loaded), "run", options, output, fresh, watcher)
 
@@ -42,8 +49,8 @@ def run(
 def sweep(
     config: Config | str | PathLike[str] | None = None,
     *,
-    axes: Mapping[str, str | Sequence[Any]] | None = None,
-    weights: str | None = None,
+    axes: Mapping[str, str | Iterable[Any]] | None = None,
+    weights: str | Iterable[float] | None = None,
     seeds: int | None = None,
     seed: int | None = None,
     overrides: Sequence[str] = (),
@@ -56,16 +63,25 @@ def sweep(
 ) -> Results:
     """Train all cells of a sweep on worker processes and return their results.
 
-    ``axes`` maps config keys to values or to a SPEC such as ``"logspace(0, -4, 16)"``; ``weights``
-    is the SPEC of ``init.scale``. ``jobs`` is the number of workers (default: the cores available;
-    0 trains in this process). No ``__main__`` guard is needed. For the rest, and for what is
-    raised, see ``run``.
+    ``config`` is a ``Config``, the path of a YAML file, or None for the built-in one (initial
+    scales on the embedded digits), whose own axes give way to those named here. ``axes`` maps
+    config keys to their values (a list, an array, a list of lists of layers) or to a SPEC such as
+    ``"logspace(0, -4, 16)"``. ``weights`` are the values of ``init.scale``; where that is the only
+    axis, batch norm is compared with none. Every cell is trained with ``seeds`` seeds from ``seed``
+    on. ``jobs`` is the number of workers (default: the cores available; 0 trains in this process).
+    No ``__main__`` guard is needed. For the rest, and for what is raised, see ``run``.
     """
-    texts = [f"{key}={_spec(values)}" for key, values in (axes or {}).items()]
     loaded = load_sweep(
-        config, axes=texts, weights=weights, seeds=seeds, seed=seed, overrides=overrides
+        config,
+        axes=[f"{key}={_spec(key, values)}" for key, values in (axes or {}).items()],
+        weights=None if weights is None else _spec("weights", weights),
+        seeds=_number(seeds),
+        seed=_number(seed),
+        overrides=_texts(overrides),
     )
-    workers = available_cores() if jobs is None else jobs
+    workers = available_cores() if jobs is None else _number(jobs)
+    if not isinstance(workers, int) or workers < 0:
+        raise ConfigError(f"jobs: {jobs}; allowed: workers from 1 on, or 0: train in this process")
     options = Options(jobs=workers, data_dir=_path(data_dir), strict=strict)
     return _train(plan_sweep(loaded), "sweep", options, output, fresh, watcher)
 
@@ -87,16 +103,31 @@ def _path(path: str | PathLike[str] | None) -> Path | None:
     return None if path is None else Path(path)
 
 
-def _spec(values: str | Sequence[Any]) -> str:
-    """Write values as the SPEC that the command line would have."""
+def _texts(overrides: Sequence[str]) -> Sequence[str]:
+    """Take a single text for a list of one: its letters are never meant."""
+    return [overrides] if isinstance(overrides, str) else overrides
+
+
+def _number(value: int | None) -> int | None:
+    """Turn a whole number of NumPy's, which arises in notebooks, into one of Python's."""
+    return int(value) if isinstance(value, SupportsIndex) else value
+
+
+def _spec(key: str, values: str | Iterable[Any]) -> str:
+    """Write values as the SPEC that the command line would have. Raises ConfigError."""
     if isinstance(values, str):
         return values
     try:
-        return json.dumps([_plain(value) for value in values])
+        return json.dumps(list(values), default=_plain)
     except TypeError as error:
-        raise ConfigError(f"axis values {values!r}: {error}") from None
+        raise ConfigError(
+            f"{key}: {values!r} is no list of values ({error}); allowed: numbers, words, on/off, "
+            'lists of layers, or a SPEC such as "logspace(0, -4, 16)"'
+        ) from None
 
 
 def _plain(value: Any) -> Any:
-    """Turn NumPy's numbers into Python's."""
-    return value.item() if hasattr(value, "item") else value
+    """Turn NumPy's numbers and arrays into Python's."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} is no such value")

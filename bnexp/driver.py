@@ -75,23 +75,30 @@ def train_plan(folder: ResultsFolder, options: Options, watcher: Watcher) -> Res
         _compare_versions(folder, started, options, watcher)
     epochs = {run: epoch for run, (epoch, _) in started.items()}
     watcher.start(plan, len(finished), sum(epochs.values()))
-    try:
-        if pending:
-            _train(folder, pending, epochs, options, watcher)
-    finally:
-        watcher.close()
-        folder.write_views()
+    stop = threading.Event()
+    caught: list[int] = []
+    with contextlib.ExitStack() as guard:
+        try:
+            if pending:
+                _get_data(pending, options, watcher)
+                # From here until the views are written: a download ends by KeyboardInterrupt.
+                caught = guard.enter_context(signals(stop))
+                _train(folder, pending, epochs, stop, options, watcher)
+        finally:
+            watcher.close()
+            folder.write_views()
+    done, total = len(folder.finished()), len(plan.runs)
+    if caught and done < total:
+        raise InterruptedRunError(
+            f"stopped; {done} of {total} runs are finished and kept in {folder.path}. "
+            "Give the same command again to go on from there.",
+            caught[0],
+        )
     return folder.results
 
 
-def _train(
-    folder: ResultsFolder,
-    pending: list[Run],
-    epochs: dict[str, int],
-    options: Options,
-    watcher: Watcher,
-) -> None:
-    # Before any worker starts, so that files are downloaded once and with a bar.
+def _get_data(pending: list[Run], options: Options, watcher: Watcher) -> None:
+    """Have all files here before any worker starts: downloaded once, and with a bar."""
     wanted = {(run.config.data.name, run.config.evaluate.test != "none") for run in pending}
     for name, test in sorted(wanted):
         ensure_files(
@@ -101,6 +108,16 @@ def _train(
             notify=watcher.note,
             progress=True,
         )
+
+
+def _train(
+    folder: ResultsFolder,
+    pending: list[Run],
+    epochs: dict[str, int],
+    stop: threading.Event,
+    options: Options,
+    watcher: Watcher,
+) -> None:
     stacks = cut_stacks(pending, jobs=max(1, options.jobs), started=epochs)
     workplace = Workplace(
         options.data_dir and options.data_dir.resolve(),
@@ -110,9 +127,7 @@ def _train(
     engine: Engine = InlineEngine(workplace)
     if options.jobs:
         engine = LocalEngine(workplace, jobs=options.jobs)
-    stop = threading.Event()
-    events = engine.train(stacks, stop)
-    with signals(stop) as caught, contextlib.closing(events):
+    with contextlib.closing(engine.train(stacks, stop)) as events:
         for event in events:
             if isinstance(event, RunEnded):
                 folder.add(event.result)
@@ -121,13 +136,7 @@ def _train(
                 watcher.progress(event)
             elif isinstance(event, Trouble):
                 watcher.note(event.message)
-    done, total = len(folder.finished()), len(folder.plan.runs)
-    if caught and done < total:
-        raise InterruptedRunError(
-            f"stopped; {done} of {total} runs are finished and kept in {folder.path}. "
-            "Give the same command again to go on from there.",
-            caught[0],
-        )
+            folder.refresh()
 
 
 def _compare_versions(
@@ -156,22 +165,25 @@ def _compare_versions(
 def signals(stop: threading.Event) -> Iterator[list[int]]:
     """While inside, SIGINT and SIGTERM set ``stop``; yields the list of those that came.
 
-    In a thread other than the main one, where Python allows no handlers, signals stay as they are.
+    Signals stay as they are in a thread other than the main one, where Python allows no handlers,
+    and where they are ignored, as SIGINT is for a job in the background of a shell script.
     """
     caught: list[int] = []
 
     def handle(number: int, _: FrameType | None) -> None:
         caught.append(number)
-        stop.set()
+        if len(caught) == 1:  # another one may come while the lock inside ``stop`` is held
+            stop.set()
 
-    if threading.current_thread() is not threading.main_thread():
-        yield caught
-        return
-    old: dict[int, Callable[..., object] | int | None] = {
-        number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)
-    }
+    old: dict[int, Callable[..., object] | int] = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            handler = signal.getsignal(number)
+            if handler is not None and handler != signal.SIG_IGN:
+                old[number] = handler
+                signal.signal(number, handle)
     try:
         yield caught
     finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)
+        for changed, handler in old.items():
+            signal.signal(changed, handler)

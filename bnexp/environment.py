@@ -9,6 +9,7 @@ import functools
 import os
 import platform
 import sys
+from pathlib import Path
 from typing import Any
 
 from bnexp.version import __version__
@@ -51,10 +52,15 @@ def describe_environment() -> dict[str, Any]:
 
 
 def _blas() -> str:
+    """Name NumPy's BLAS: where SciPy or PyTorch are loaded there are others beside it."""
+    import numpy as np
     from threadpoolctl import threadpool_info
 
-    for library in threadpool_info():
-        if library["user_api"] == "blas":
-            name = f"{library['internal_api']} {library['version']}"
-            return f"{name} {library.get('architecture', '')}".strip()
-    return "BLAS unknown"
+    libraries = [library for library in threadpool_info() if library["user_api"] == "blas"]
+    if not libraries:
+        return "BLAS unknown"
+    # Wheels bring it in numpy.libs or numpy/.dylibs.
+    home = str(Path(np.__file__).resolve().parent)
+    library = min(libraries, key=lambda library: not library["filepath"].startswith(home))
+    name = f"{library['internal_api']} {library['version']}"
+    return f"{name} {library.get('architecture', '')}".strip()

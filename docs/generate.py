@@ -71,13 +71,45 @@ def _shown(default: object) -> str:
 
 
 def commands_page() -> str:
-    """Return the page of commands: the help of each."""
+    """Return the page of commands: what each does, its arguments and its options."""
     lines = [COMMANDS_HEAD]
     for path, command in _walk(cli, ("bnexp",)):
-        with click.Context(command, info_name=" ".join(path), max_content_width=100) as context:
-            text = command.get_help(context)
-        lines += [f"## {' '.join(path)}", "", "```", text, "```", ""]
+        shown = [param for param in command.params if param.name != "version"]
+        usage = [_argument(param) for param in shown if isinstance(param, click.Argument)]
+        lines += [f"## {' '.join((*path, *usage))}", "", _prose(command.help), ""]
+        options = [param for param in shown if isinstance(param, click.Option)]
+        if options:
+            lines += ["| option | what it does | default |", "|---|---|---|"]
+            lines += [_option(option) for option in options] + [""]
+        if command.epilog:
+            lines += [_prose(command.epilog), ""]
     return "\n".join(lines)
+
+
+def _prose(text: str | None) -> str:
+    r"""Return a help text as Markdown: paragraphs after a \\b are kept as they are."""
+    parts = inspect.cleandoc(text or "").split("\n\n")
+    return "\n\n".join(
+        "```\n" + part.removeprefix("\b\n") + "\n```"
+        if part.startswith("\b")
+        else part.replace("``", "`")
+        for part in parts
+    )
+
+
+def _argument(param: click.Argument) -> str:
+    name = (param.name or "").upper()
+    return name if param.required else f"[{name}]"
+
+
+def _option(option: click.Option) -> str:
+    value = "" if option.is_flag else f" {option.metavar or option.type.name.upper()}"
+    default = option.show_default if isinstance(option.show_default, str) else option.default
+    if option.is_flag:
+        default = "off"
+    elif not isinstance(default, str | int):
+        default = ""
+    return f"| `{option.opts[-1]}{value}` | {option.help} | {default} |"
 
 
 def _walk(

@@ -8,15 +8,24 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from typing import NoReturn
 
 import click
 
-from bnexp.errors import BnexpError
+from bnexp.cli.streams import drop_stdout, prepare_streams, say
+from bnexp.errors import BnexpError, OutputError
 from bnexp.version import __version__
 
-_COMMANDS = ("run", "sweep", "plot", "check", "data")
+# The first sentence of each command's help: listing commands imports none of them.
+_COMMANDS = {
+    "run": "Train one config and draw its curves.",
+    "sweep": "Train every combination of a config's axes and seeds.",
+    "plot": "Draw the curves of a results folder.",
+    "check": "Validate a config and print what it means.",
+    "data": "List the datasets and get one.",
+}
 
-_EXIT_CODES = """\b
+_EPILOG = """\b
 Exit codes:
   0  done (a run that diverged is a result)
   1  some runs failed
@@ -40,34 +49,74 @@ class _Commands(click.Group):
         command: click.Command = import_module(f"bnexp.cli.{cmd_name}").command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in _COMMANDS and not ctx.resilient_parsing:
+            ctx.fail(f"{args[0]!r} is no command; the commands are {', '.join(_COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
 
 @click.group(
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog=_EXIT_CODES,
+    epilog=_EPILOG,
 )
 @click.version_option(__version__, prog_name="bnexp")
 def cli() -> None:
     """Train many small networks that differ in a few numbers, and compare their curves.
 
     \b
-    Start here:
-      bnexp sweep --weights logspace     16 initial scales, with and without batch norm
-      bnexp plot                         the grid of their curves
+    Example:
+      bnexp sweep --weights logspace   16 initial scales, with and without batch norm
+      bnexp plot                       the grid of their curves
     """
 
 
 def main() -> None:
     """Run the command line and exit with its documented code."""
+    prepare_streams()
     try:
         code = cli.main(prog_name="bnexp", standalone_mode=False)
+    except SystemExit as end:
+        # Click ends so, without a word, when the reader of stdout is gone.
+        sys.exit(end.code and OutputError.exit_code)
     except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
+        _fail(_explain_usage(error), error.exit_code)
     except BnexpError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(error.exit_code)
+        _fail(f"error: {error}", error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted", err=True)
-        sys.exit(130)
+        _fail("interrupted", 130)
+    except OSError as error:
+        drop_stdout()
+        _fail(f"error: {_explain_system(error)}", OutputError.exit_code)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    say(message)
+    sys.exit(code)
+
+
+def _explain_usage(error: click.ClickException) -> str:
+    """Say what is wrong with the arguments and where help is; a group alone gives its help."""
+    message = error.format_message()
+    if message.startswith("Usage:"):
+        return message
+    message = f"error: {message[:1].lower()}{message[1:]}"
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    return f"{message}\nsee `{context.command_path} --help`" if context else message
+
+
+def _explain_system(error: OSError) -> str:
+    """Say what the system refused; stdout and the working folder are what it gives no name."""
+    reason = error.strerror or str(error)
+    if error.filename is not None:
+        return f"{error.filename}: {reason}"
+    if isinstance(error, FileNotFoundError):
+        return "the working folder does not exist any more; change to one that does"
+    return f"standard output cannot be written: {reason}"

@@ -15,9 +15,10 @@ from bnexp.cli.options import set_option
 @set_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def command(config: Path, overrides: tuple[str, ...], as_json: bool) -> None:
-    """Validate CONFIG and print it resolved, with its network and its plan. Trains nothing.
+    """Validate a config and print what it means.
 
-    All mistakes are reported at once, each as file:line:column.
+    Prints CONFIG resolved, its network, and the plan of its sweep; trains nothing. All mistakes are
+    reported at once, each as file:line:column.
     """
     from bnexp.cli.plans import network_rows, plan_facts, print_facts, print_table
     from bnexp.config import dump_config, load_config, network_spec, resolve

@@ -28,7 +28,7 @@ def command() -> None:
     "--json", "as_json", is_flag=True, show_default=True, help="Print JSON instead of a table."
 )
 def list_command(data_dir: Path | None, as_json: bool) -> None:
-    """List the datasets, where each is found, and the size of its download.
+    """List the datasets and where each one is.
 
     A quick look: labels are verified, images are not. "bnexp data get" verifies everything.
     """
@@ -39,7 +39,7 @@ def list_command(data_dir: Path | None, as_json: bool) -> None:
 
 
 @command.command("get", epilog="Example: bnexp data get mnist --data-dir ~/datasets")
-@click.argument("name", type=click.Choice(list(describe.DATASETS)))
+@click.argument("name", metavar="NAME", type=click.Choice(list(describe.DATASETS)))
 @click.option(
     "--data-dir",
     type=_FOLDER,
@@ -47,10 +47,11 @@ def list_command(data_dir: Path | None, as_json: bool) -> None:
     help="Keep the files in this folder: in its subfolder NAME, or right in it if some are there.",
 )
 def get_command(name: str, data_dir: Path | None) -> None:
-    """Get dataset NAME: download what is missing, verify every file, print the paths.
+    """Get a dataset and print the paths of its files.
 
-    A file that is there but wrong is an error; it is never replaced. BNEXP_CACHE names another
-    cache folder, BNEXP_MIRROR an address to download from instead of the built-in mirrors.
+    What is missing is downloaded, and every file is verified. A file that is there but wrong is an
+    error; it is never replaced. BNEXP_CACHE names another cache folder, BNEXP_MIRROR an address to
+    download from instead of the built-in mirrors.
     """
     from bnexp.data.files import keep_dataset
 

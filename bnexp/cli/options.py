@@ -10,6 +10,21 @@ import click
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
+
+def read_count(context: click.Context, parameter: click.Parameter, text: str | None) -> int | None:
+    """Read a whole number from 1 on. Raises ``click.BadParameter``."""
+    if text is None:
+        return None
+    try:
+        count = int(text)
+    except ValueError:
+        count = 0
+    if count < 1:
+        what = f"{text!r} is not allowed; allowed: a whole number from 1 on"
+        raise click.BadParameter(what, context, parameter)
+    return count
+
+
 set_option = click.option(
     "--set",
     "overrides",

@@ -4,32 +4,40 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
-from bnexp.errors import ConfigError
+from bnexp.errors import ConfigError, OutputError
 from bnexp.store.results import Results
+
+#: The formats of a picture, the first where none is named.
+FORMATS = ("png", "svg", "pdf")
 
 
 def draw(
     results: Results,
-    formats: Sequence[str],
-    output: Path | None,
+    formats: tuple[str, ...] = (),
+    output: Path | None = None,
     *,
     y: str | None = None,
     panel: str | None = None,
     arm: str | None = None,
 ) -> Iterator[Path]:
-    """Draw the grid of a sweep, or the curves of a single run, and yield the files written."""
+    """Draw the grid of a sweep, or the curves of a single run, and yield the files written.
+
+    Without ``formats`` the ending of ``output`` decides, or it is PNG. Raises ConfigError when the
+    two disagree, or for a metric or key that there is not, and OutputError.
+    """
+    paths = picture_paths(results.folder, formats, output)
     from bnexp.plots import plot_curves, plot_grid, save_figure
 
     if results.axes or y or panel or arm:
         figure = plot_grid(results, y=y, panel=panel, arm=arm)
     else:
         figure = plot_curves(results)
-    for path in _paths(results.folder, formats, output):
+    for path in paths:
         yield save_figure(figure, path)
 
 
@@ -45,17 +53,21 @@ def print_grid(
     click.echo(text_grid(results, y=y, panel=panel, arm=arm, width=min(width, 120), ascii=plain))
 
 
-def _paths(folder: Path, formats: Sequence[str], output: Path | None) -> list[Path]:
-    if output is None:
-        return [folder / f"plot.{name}" for name in formats]
+def picture_paths(folder: Path, formats: tuple[str, ...], output: Path | None) -> list[Path]:
+    """Return the file of each format: ``plot.FORMAT`` in a folder, or what ``output`` names."""
+    if output is None or output.is_dir():
+        return [(output or folder) / f"plot.{name}" for name in formats or FORMATS[:1]]
+    if not output.parent.is_dir():
+        raise OutputError(f"{output}: there is no folder {output.parent}; make it, or name another")
     ending = output.suffix[1:].lower()
-    if ending in ("png", "svg", "pdf"):
-        if tuple(formats) not in (("png",), (ending,)):
+    if ending in FORMATS:
+        if formats not in ((), (ending,)):
             raise ConfigError(
-                f"--output {output} names one format and --format {','.join(formats)} others; "
-                "give --output without an ending, or leave --format out"
+                f"--output {output} names one format and --format {','.join(formats)} another; "
+                "leave one of them out"
             )
         return [output]
-    if ending and ending.isalpha():
-        raise ConfigError(f"--output {output}: .{ending} is no format; choose .png, .svg or .pdf")
-    return [output.with_name(f"{output.name}.{name}") for name in formats]
+    if ending.isalpha() and not formats:
+        allowed = ", ".join(f".{name}" for name in FORMATS)
+        raise ConfigError(f"--output {output}: .{ending} is no format; allowed: {allowed}")
+    return [output.with_name(f"{output.name}.{name}") for name in formats or FORMATS[:1]]

@@ -9,14 +9,16 @@ from typing import Any
 
 import click
 
-from bnexp.config import network_spec, steps_per_epoch, total_steps
-from bnexp.config.schema import Config
+from bnexp.config import Config, network_spec, steps_per_epoch, total_steps
+from bnexp.config.dump import dump_value
 from bnexp.describe import Dense, NetworkSpec, Norm
 from bnexp.environment import available_cores
-from bnexp.plan import Plan, Stack, cut_stacks, plan_sweep, run_multiply_adds
+from bnexp.errors import ResultsError
+from bnexp.plan import Plan, Stack, cut_stacks, plan_sweep, question, run_multiply_adds
 from bnexp.store.folder import folder_for
-from bnexp.store.journal import NAME as JOURNAL
 from bnexp.store.results import load_results
+
+_MOST_VALUES = 20
 
 
 def network_rows(spec: NetworkSpec) -> list[tuple[str, str, str, str]]:
@@ -33,14 +35,13 @@ def network_rows(spec: NetworkSpec) -> list[tuple[str, str, str, str]]:
         elif isinstance(layer, Norm):
             rows.append((f"{layer.kind} norm", str(layer.units), f"{layer.parameters:,}", ""))
         else:
-            name = getattr(layer, "kind", "dropout")
-            rows.append((f"{name}", str(layer.units), "", ""))
+            rows.append((getattr(layer, "kind", "dropout"), str(layer.units), "", ""))
     rows.append(("total", str(spec.classes), f"{spec.parameters:,}", f"{spec.multiply_adds:,}"))
     return rows
 
 
 def plan_facts(plan: Plan, jobs: int) -> dict[str, Any]:
-    """Return the plan in numbers."""
+    """Return the plan in numbers; those of one network are the first run's."""
     stacks = cut_stacks(plan.runs.values(), jobs=jobs)
     first = next(iter(plan.runs.values())).config
     return {
@@ -56,13 +57,17 @@ def plan_facts(plan: Plan, jobs: int) -> dict[str, Any]:
     }
 
 
-def print_plan(config: Config, output: Path | None, jobs: int | None, *, as_json: bool) -> None:
-    """Print what a sweep would do: its plan, its folder, and what is finished there."""
+def print_plan(
+    config: Config, *, output: Path | None, jobs: int | None, fresh: bool, as_json: bool
+) -> None:
+    """Print what a sweep would do: its plan, its folder, and what is finished there.
+
+    With ``fresh`` nothing is. Raises ResultsError when the folder is none for this sweep.
+    """
     plan = plan_sweep(config)
     folder = output or folder_for(config, "sweep")
-    done = load_results(folder).runs if (folder / JOURNAL).exists() else {}
     facts = plan_facts(plan, jobs or available_cores())
-    facts |= {"folder": str(folder), "finished": len(plan.runs.keys() & done.keys())}
+    facts |= {"folder": str(folder), "finished": 0 if fresh else _count_finished(folder, plan)}
     if as_json:
         click.echo(json.dumps(facts, indent=2))
         return
@@ -70,18 +75,30 @@ def print_plan(config: Config, output: Path | None, jobs: int | None, *, as_json
     if rows:
         print_table(rows, numbers_from=2)
     print_facts(facts)
-    click.echo(f"{facts['finished']} of {facts['runs']} runs are finished in {folder}")
+    click.echo(f"{facts['finished']} of {_count(facts['runs'], 'run')} finished in {folder}")
+
+
+def _count_finished(folder: Path, plan: Plan) -> int:
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return 0
+    results = load_results(folder)
+    if question(results.config, "sweep") != question(plan.config, "sweep"):
+        raise ResultsError(
+            f"{folder} holds the answer to another question; choose another folder with --output"
+        )
+    ended = {run for run, result in results.runs.items() if result.status != "failed"}
+    return len(plan.runs.keys() & ended)
 
 
 def _values(values: Sequence[Any]) -> str:
-    shown = [f"{value:.4g}" if isinstance(value, float) else str(value) for value in values]
-    more = [] if len(shown) <= 20 else [f"... ({len(shown)} values)"]
-    return ", ".join([*shown[:20], *more])
+    shown = [f"{v:.4g}" if isinstance(v, float) else dump_value(v) for v in values]
+    more = [] if len(shown) <= _MOST_VALUES else [f"... ({len(shown)} values)"]
+    return ", ".join([*shown[:_MOST_VALUES], *more])
 
 
 def _rough_seconds(stacks: Sequence[Stack], jobs: int) -> float:
     """Estimate the time when ``jobs`` workers take the stacks in order."""
-    workers = [0.0] * jobs
+    workers = [0.0] * min(jobs, len(stacks))
     for stack in stacks:
         workers[workers.index(min(workers))] += stack.seconds
     return max(workers)
@@ -101,14 +118,31 @@ def print_table(rows: Sequence[Sequence[str]], *, numbers_from: int = 1) -> None
 def print_facts(facts: dict[str, Any]) -> None:
     """Print the plan's numbers in words."""
     click.echo(
-        f"{facts['cells']} cells, {facts['runs']} runs in {facts['stacks']} stacks "
-        f"on {facts['jobs']} workers"
+        f"{_count(facts['cells'], 'cell')}, {_count(facts['runs'], 'run')} in "
+        f"{_count(facts['stacks'], 'stack')} on {_count(facts['jobs'], 'worker')}"
     )
     click.echo(
-        f"{facts['parameters']:,} parameters, {facts['steps']:,} steps a run "
+        f"{_count(facts['parameters'], 'parameter')}, {_count(facts['steps'], 'step')} a run "
         f"({facts['steps_per_epoch']:,} an epoch)"
     )
-    click.echo(
-        f"{facts['multiply_adds'] / 1e9:,.3g} billion multiply-adds in all, "
-        f"roughly {facts['rough_seconds']:g} s"
-    )
+    click.echo(f"{_large(facts['multiply_adds'])} multiply-adds, {_time(facts['rough_seconds'])}")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def _large(number: int) -> str:
+    for size, word in ((10**12, "trillion"), (10**9, "billion"), (10**6, "million")):
+        if number >= size:
+            return f"{number / size:,.3g} {word}" if number < 1000 * size else f"{number:.2e}"
+    return f"{number:,}"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 1:
+        return "less than a second"
+    if seconds < 90:
+        return f"roughly {seconds:.0f} seconds"
+    hours, minutes = seconds / 3600, seconds / 60
+    return f"roughly {minutes:.0f} minutes" if minutes < 90 else f"roughly {hours:,.0f} hours"

@@ -3,30 +3,54 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
+from bnexp.cli.streams import say
 from bnexp.records import METRICS
 
 
-def _formats(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(part.strip().lower() for part in value.split(",")))
+def _formats(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> tuple[str, ...]:
+    """Split a list of formats; the empty tuple stands for none named."""
+    from bnexp.cli.pictures import FORMATS
+
+    parts = () if value is None else value.split(",")
+    names = tuple(dict.fromkeys(part.strip().lower() for part in parts))
     for name in names:
-        if name not in ("png", "svg", "pdf"):
-            raise click.BadParameter(f"{name!r} is not a format; choose among png, svg, pdf")
+        if name not in FORMATS:
+            what = f"{name!r} is no format; allowed: {', '.join(FORMATS)}, or several with commas"
+            raise click.BadParameter(what, context, parameter)
     return names
 
 
 @click.command("plot", epilog="Example: bnexp plot --y test_accuracy --format png,pdf")
-@click.argument("folder", required=False, type=click.Path(path_type=Path))
-@click.option("--y", metavar="METRIC", help=f"What to draw: {', '.join(METRICS)}.")
-@click.option("--panel", metavar="KEY", help="The swept key that makes the panels.")
-@click.option("--arm", metavar="KEY", help="The swept key that makes the lines in a panel.")
+@click.argument("folder", required=False, type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--y",
+    metavar="METRIC",
+    show_default="the config's, else an accuracy",
+    help=f"What to draw: {', '.join(METRICS)}.",
+)
+@click.option(
+    "--panel",
+    metavar="KEY",
+    show_default="the config's, else the longest axis",
+    help="The swept key that makes the panels.",
+)
+@click.option(
+    "--arm",
+    metavar="KEY",
+    show_default="the config's, else norm.kind",
+    help="The swept key that makes the lines in a panel.",
+)
 @click.option(
     "--format",
     "formats",
-    default="png",
-    show_default=True,
+    metavar="FORMAT",
+    show_default="png",
     callback=_formats,
     help="png, svg or pdf, or several with commas.",
 )
@@ -34,26 +58,28 @@ def _formats(_: click.Context, __: click.Parameter, value: str) -> tuple[str, ..
     "--output",
     type=click.Path(path_type=Path),
     show_default="plot.FORMAT in FOLDER",
-    help="The file to write; its ending may name the format.",
+    help="The file to write, whose ending may name the format, or a folder for it.",
 )
 @click.option("--text", is_flag=True, help="Print a grid for the terminal instead of a picture.")
 def command(
-    folder: Path | None,
-    y: str | None,
-    panel: str | None,
-    arm: str | None,
-    formats: tuple[str, ...],
-    output: Path | None,
-    text: bool,
+    folder: Path | None, formats: tuple[str, ...], output: Path | None, text: bool, **shown: Any
 ) -> None:
-    """Draw the results in FOLDER (default: the newest below results/), finished or not."""
+    """Draw the curves of a results folder.
+
+    FOLDER is what a run or sweep wrote, finished or not; without it, the newest below results/.
+    """
     from bnexp.cli.pictures import draw, print_grid
     from bnexp.store.folder import newest_folder
     from bnexp.store.results import load_results
 
+    if text and (formats or output):
+        raise click.UsageError("--text prints and writes no file; leave --format and --output out")
     results = load_results(folder or newest_folder())
+    finished, total = results.finished
+    if finished < total:
+        say(f"{finished} of {total} runs are finished; the command that trains them goes on")
     if text:
-        print_grid(results, y=y, panel=panel, arm=arm)
+        print_grid(results, **shown)
         return
-    for path in draw(results, formats, output, y=y, panel=panel, arm=arm):
+    for path in draw(results, formats, output, **shown):
         click.echo(path)

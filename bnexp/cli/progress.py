@@ -2,106 +2,146 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 import time
 from typing import Any
 
-import click
-
+from bnexp.cli.streams import say
+from bnexp.config import total_steps
 from bnexp.driver import Watcher
 from bnexp.engines import Progress
 from bnexp.plan import Plan
 from bnexp.records import Record, RunResult
 
 _PLAIN_SECONDS = 10.0
+_BAR = "{desc} |{bar}| {percentage:3.0f}% [{elapsed}<{remaining}]"
 
 
 class BarWatcher(Watcher):
-    """One bar over all runs of a sweep; a run counts by the epochs it has completed."""
+    """One bar over all runs of a sweep: it counts the finished runs and is as long as their epochs.
+
+    Where stderr is no terminal, a line every ten seconds and one at the end say the same.
+    """
 
     def __init__(self) -> None:
         self.bar: Any = None
-        self.is_terminal = sys.stderr.isatty()
+        self.is_busy = False
 
     def start(self, plan: Plan, finished: int, epochs: int) -> None:
         """Show the bar, begun where the work begins."""
-        self.total, self.finished = len(plan.runs), finished
         self.epochs = {run.id: run.config.training.epochs for run in plan.runs.values()}
+        self.total, self.finished = len(self.epochs), finished
+        self.work = sum(self.epochs.values())
+        self.done = self.work * finished / self.total + epochs
         if finished:
-            self.note(f"{finished} of {self.total} runs are finished already")
-        if finished == self.total:
-            return
-        done = finished + epochs / next(iter(self.epochs.values()))
-        self.done, self.said = done, time.monotonic()
-        if self.is_terminal:
+            say(f"{finished} of {self.total} runs are finished already")
+        self.is_busy = finished < self.total
+        self.said = time.monotonic()
+        if self.is_busy and _has_room():
             from tqdm import tqdm
 
-            form = "{l_bar}{bar}| {n:.1f}/{total:.0f} runs [{elapsed}<{remaining}{postfix}]"
-            self.bar = tqdm(total=self.total, initial=done, bar_format=form, file=sys.stderr)
+            self.bar = tqdm(
+                total=self.work,
+                initial=self.done,
+                desc=self._count(),
+                bar_format=_BAR,
+                file=sys.stderr,
+                dynamic_ncols=True,
+                miniters=0,  # epochs come in stacks: show each, at most ten a second
+                smoothing=0,
+            )
 
     def progress(self, event: Progress) -> None:
         """Advance by an epoch of each of the stack's runs."""
-        self._advance(event.active / next(iter(self.epochs.values())))
+        self._advance(event.active)
 
     def ended(self, result: RunResult) -> None:
-        """Count what is left of the run: nothing of one that is done."""
+        """Count the run, and what it leaves: its last epoch, or all that a diverged one lacks."""
         self.finished += 1
-        epochs = self.epochs[result.run]
-        left = 1 / epochs if result.status == "done" else 1 - max(result.epoch, 0) / epochs
-        self._advance(left)
+        self._advance(1 if result.status == "done" else self.epochs[result.run] - result.epoch)
 
     def note(self, message: str) -> None:
         """Say something above the bar."""
-        if self.bar is not None:
+        if self.bar is None:
+            say(message)
+            return
+        with contextlib.suppress(OSError):
             self.bar.write(message, file=sys.stderr)
-        else:
-            click.echo(message, err=True)
 
     def close(self) -> None:
-        """Leave the finished bar on the screen."""
+        """Leave the bar on the screen as it is, or say how far it went."""
         if self.bar is not None:
-            self.bar.close()
+            with contextlib.suppress(OSError):
+                self.bar.close()
             self.bar = None
+        elif self.is_busy:
+            say(f"{self.finished} of {self.total} runs are finished")
 
-    def _advance(self, runs: float) -> None:
-        self.done = min(self.total, self.done + runs)
+    def _count(self) -> str:
+        return f"{self.finished}/{self.total} runs"
+
+    def _advance(self, epochs: int) -> None:
+        # What a dead worker did counts twice: not beyond the end.
+        self.done = min(self.work, self.done + epochs)
+        if self.finished == self.total:
+            self.done = self.work
         if self.bar is not None:
-            self.bar.update(self.done - self.bar.n)
+            self.bar.set_description_str(self._count(), refresh=False)
+            with contextlib.suppress(OSError):
+                self.bar.update(self.done - self.bar.n)
         elif time.monotonic() - self.said >= _PLAIN_SECONDS:
             self.said = time.monotonic()
-            share = self.done / self.total
-            click.echo(
-                f"{self.finished} of {self.total} runs finished ({share:.0%} of the work)", err=True
-            )
+            share = f"{self.done / self.work:.0%} of the work"
+            say(f"{self.finished} of {self.total} runs are finished ({share})")
+
+
+def _has_room() -> bool:
+    """Say whether stderr is a terminal that can show a bar; a pseudo-terminal may have no width."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns > 0
+    except (OSError, ValueError):
+        return False
 
 
 class LineWatcher(Watcher):
-    """A line for each record of a single run."""
-
-    def __init__(self) -> None:
-        self.said_head = False
+    """A line for each epoch of a single run, the same columns in each."""
 
     def start(self, plan: Plan, finished: int, epochs: int) -> None:
         """Say so when there is nothing to train, or when work goes on from a checkpoint."""
-        config = plan.config
-        self.total = config.training.epochs
+        self.epochs = plan.config.training.epochs
+        self.steps = total_steps(plan.config)
         if finished:
-            click.echo("this run is finished already; --fresh trains it again", err=True)
+            say("this run is finished already; --fresh trains it again")
         elif epochs:
-            click.echo(f"going on after epoch {epochs} of {self.total}", err=True)
+            say(f"going on after epoch {epochs} of {self.epochs}")
 
     def progress(self, event: Progress) -> None:
-        """Print the metrics of new records."""
+        """Print the metrics of the epoch's record; there is none where only the end is measured."""
         for record in event.records.values():
-            click.echo(self._line(record), err=True)
+            say(self._line(record))
+        if not event.records and event.active:
+            say(self._epoch(event.epoch))
+
+    def ended(self, result: RunResult) -> None:
+        """Say that a run diverged: no line follows."""
+        if result.status == "diverged":
+            say(f"diverged at epoch {result.epoch}, step {result.step}: the loss is not finite")
 
     def note(self, message: str) -> None:
         """Say something."""
-        click.echo(message, err=True)
+        say(message)
+
+    def _epoch(self, epoch: int) -> str:
+        return f"epoch {epoch:{len(str(self.epochs))}}/{self.epochs}"
 
     def _line(self, record: Record) -> str:
-        metrics = "  ".join(
-            f"{name.replace('_', ' ')} {value:.4f}" for name, value in record.metrics.items()
-        )
-        width = len(str(self.total))
-        return f"epoch {record.epoch:{width}d}/{self.total}  step {record.step}  {metrics}"
+        width = len(str(self.steps))
+        columns = [self._epoch(record.epoch), f"step {record.step:{width}}/{self.steps}"]
+        for name, value in record.metrics.items():
+            digits = f"{value:8.4f}" if name.endswith("loss") else f"{value:.4f}"
+            columns.append(
+                f"{name.replace('_', ' ')} {digits if value < 1000 else f'{value:8.2e}'}"
+            )
+        return "  ".join(columns)

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from bnexp.cli.options import data_dir_option, folder_options, set_option
+from bnexp.cli.streams import say
 
 
 @click.command("run", epilog="Example: bnexp run configs/mnist-bn.yaml --set optimizer.lr=0.05")
@@ -18,9 +19,10 @@ from bnexp.cli.options import data_dir_option, folder_options, set_option
 @folder_options
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(config: Path, as_json: bool, **options: Any) -> None:
-    """Train CONFIG once and draw its curves of accuracy and loss.
+    """Train one config and draw its curves.
 
-    Its ``sweep`` is left out. The same command finds its results again and goes on from there.
+    The sweep of CONFIG is left out. The same command finds its results again and goes on from
+    there.
     """
     from bnexp.api import run
     from bnexp.cli.pictures import draw
@@ -30,7 +32,7 @@ def command(config: Path, as_json: bool, **options: Any) -> None:
 
     loaded = load_config(config, overrides=options.pop("overrides"), seed=options.pop("seed"))
     if loaded.sweep.axes:
-        click.echo("note: `run` leaves the config's sweep out; `bnexp sweep` trains it", err=True)
+        say("note: `bnexp run` leaves the config's sweep out; `bnexp sweep` trains it")
     results = run(loaded, watcher=LineWatcher(), **options)
-    pictures = list(draw(results, ("png",), None)) if results.metrics else []
+    pictures = list(draw(results)) if results.metrics else []
     finish(results, as_json=as_json, pictures=pictures)

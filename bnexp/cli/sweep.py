@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from bnexp.cli.options import data_dir_option, folder_options, set_option
+from bnexp.cli.options import data_dir_option, folder_options, read_count, set_option
+from bnexp.cli.streams import say
 
 
 @click.command("sweep", epilog="Example: bnexp sweep --weights logspace --seeds 3")
@@ -23,15 +24,17 @@ from bnexp.cli.options import data_dir_option, folder_options, set_option
 )
 @click.option(
     "--seeds",
-    type=click.IntRange(min=1),
-    show_default="the config's, 1",
+    type=int,
+    metavar="N",
+    show_default="the config's",
     help="Train every cell with this many seeds.",
 )
 @click.option("--seed", type=int, show_default="the config's", help="The first seed.")
 @set_option
 @click.option(
     "--jobs",
-    type=click.IntRange(min=1),
+    metavar="N",
+    callback=read_count,
     show_default="the cores available",
     help="How many worker processes.",
 )
@@ -40,7 +43,7 @@ from bnexp.cli.options import data_dir_option, folder_options, set_option
 @folder_options
 @click.option("--json", "as_json", is_flag=True, help="Print cells and statuses as JSON.")
 def command(config: Path | None, as_json: bool, dry_run: bool, **options: Any) -> None:
-    """Train every combination of the axes of CONFIG and of --axis, and tabulate the results.
+    """Train every combination of a config's axes and seeds.
 
     Without CONFIG the built-in one is swept: initial scales on the embedded digits. With --weights
     as the only axis, batch norm is compared with none. Stop it whenever you like: the same command
@@ -51,8 +54,11 @@ def command(config: Path | None, as_json: bool, dry_run: bool, **options: Any) -
 
     named = {name: options.pop(name) for name in ("axes", "weights", "seeds", "seed", "overrides")}
     loaded = load_sweep(config, **named)
+    if not loaded.sweep.axes:
+        say("note: this config sweeps nothing; name what to vary with --axis or --weights")
     if dry_run:
-        print_plan(loaded, options["output"], options["jobs"], as_json=as_json)
+        where = {name: options[name] for name in ("output", "jobs", "fresh")}
+        print_plan(loaded, **where, as_json=as_json)
         return
     from bnexp.api import sweep
     from bnexp.cli.progress import BarWatcher

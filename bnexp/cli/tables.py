@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
 
 from bnexp.cli.pictures import print_grid
+from bnexp.cli.streams import say
+from bnexp.config import name_cell
 from bnexp.errors import RunsFailedError
 from bnexp.store.results import Results
 
@@ -39,22 +41,25 @@ def print_json(results: Results, pictures: Sequence[Path]) -> None:
 
 
 def print_results(results: Results, pictures: Sequence[Path]) -> None:
-    """Print a line for every panel and arm of a sweep, or the final values of a run."""
+    """Print a line for every panel and arm of a sweep, or for every cell where that says more."""
     if results.axes and results.metrics:
         print_grid(results)
     else:
-        for row in results.cell_rows():
-            shown = [f"{name.replace('_', ' ')} {row[name]:.4f}" for name in _measured(row)]
-            where = (
-                f"seed {row['seed']}: {row['status']} at epoch {row['epoch']}, step {row['step']}"
-            )
-            click.echo("  ".join([where, *shown]))
+        for line in _cell_lines(results):
+            click.echo(line)
     click.echo(results.folder)
     for path in pictures:
         click.echo(path)
     if not pictures and results.metrics:
-        click.echo(f"draw the curves with: bnexp plot {results.folder}", err=True)
+        say(f"draw the curves with: bnexp plot {results.folder}")
 
 
-def _measured(row: dict[str, object]) -> list[str]:
-    return [name for name in row if name.endswith(("_loss", "_accuracy")) and row[name] is not None]
+def _cell_lines(results: Results) -> Iterator[str]:
+    for cell, row in zip(results.cells, results.cell_rows(), strict=True):
+        parts = [f"{name_cell(cell.values, cell.seed)}: {row['status']}"]
+        if cell.run in results.runs:
+            parts[0] += f" at epoch {row['epoch']}, step {row['step']}"
+        for name in results.metrics:
+            if row[name] is not None:
+                parts.append(f"{name.replace('_', ' ')} {row[name]:.4f}")
+        yield "  ".join(parts)

@@ -121,7 +121,10 @@ def _spec_nodes(text: str, mark: Mark, mistakes: Mistakes) -> list[Node]:
     pieces = split_list(text)
     if len(pieces) == 1 and pieces[0].startswith("["):
         node = read_inline(text, mark, mistakes)
-        return list(node.items) if isinstance(node, ListNode) else []
+        values = list(node.items) if isinstance(node, ListNode) else []
+        if isinstance(node, ListNode) and not 1 <= len(values) <= MAX_VALUES:
+            raise ConfigError(f"{len(values):,} values; allowed: 1 to {MAX_VALUES:,}")
+        return values
     nodes = (_piece(piece, mark, mistakes) for piece in pieces)
     return [node for node in nodes if node is not None]
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from bnexp.plan import Stack
+from bnexp.plan import Run, Stack
 from bnexp.records import Record, RunResult
 
 #: A stack whose worker dies is tried again this often before its runs are recorded as failed.
@@ -39,6 +39,12 @@ class Trouble:
 
 
 Event = Progress | RunEnded | Trouble
+
+
+def failures(runs: Iterable[Run], message: str) -> Iterator[RunEnded]:
+    """Yield the failed results of runs that could not be trained."""
+    for run in runs:
+        yield RunEnded(RunResult(run.id, "failed", (), epoch=0, step=0, message=message))
 
 
 @dataclass(frozen=True)

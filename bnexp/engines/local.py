@@ -8,9 +8,9 @@ answers; the driver's own thread hands out stacks and yields events.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -20,15 +20,15 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from bnexp import errors
-from bnexp.engines.base import RETRIES, Event, RunEnded, Trouble, Workplace
-from bnexp.engines.messages import decode_event, encode_task
+from bnexp.engines.base import RETRIES, Event, RunEnded, Trouble, Workplace, failures
+from bnexp.engines.messages import decode_error, decode_event, encode_task, read_answer
 from bnexp.environment import ONE_THREAD
+from bnexp.errors import OutputError
 from bnexp.plan import Stack
-from bnexp.records import RunResult
 
 _POLL_SECONDS = 0.1
-_SECONDS_TO_STOP = 1.6
+#: Enough to finish writing a checkpoint; nothing else is kept of a stack that is stopped.
+_SECONDS_TO_STOP = 1.0
 
 _Answers = queue.SimpleQueue[tuple["_Worker", Mapping[str, Any] | None]]
 
@@ -39,19 +39,27 @@ class _Worker:
     def __init__(self, answers: _Answers) -> None:
         self.stack: Stack | None = None
         self.tries = 0
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "bnexp.engines.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            encoding="utf-8",
-            env=_worker_environment(),
-            start_new_session=True,
-        )
+        try:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "bnexp.engines.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                encoding="utf-8",
+                errors="replace",
+                env=_worker_environment(),
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise OutputError(
+                f"{sys.executable}: a worker process cannot be started: {error.strerror}; give "
+                "fewer with --jobs"
+            ) from error
         assert self.process.stdin and self.process.stdout
         self.stdin = self.process.stdin
-        threading.Thread(
+        self.reader = threading.Thread(
             target=_read_answers, args=(self, self.process.stdout, answers), daemon=True
-        ).start()
+        )
+        self.reader.start()
 
     def give(self, stack: Stack, tries: int, workplace: Workplace) -> None:
         """Hand the worker a stack; a worker that is gone is noticed by its reader."""
@@ -73,11 +81,11 @@ def _worker_environment() -> dict[str, str]:
 
 
 def _read_answers(worker: _Worker, stdout: IO[str], answers: _Answers) -> None:
-    """Queue a worker's answers, then None. A last line that a kill tore apart is dropped."""
+    """Queue a worker's answers, then None."""
     with stdout:
         for line in stdout:
-            if line.endswith("\n"):
-                answers.put((worker, json.loads(line)))
+            if (answer := read_answer(line)) is not None:
+                answers.put((worker, answer))
     worker.process.wait()
     answers.put((worker, None))
 
@@ -90,13 +98,13 @@ class LocalEngine:
         self.jobs = jobs
 
     def train(self, stacks: Sequence[Stack], stop: threading.Event) -> Generator[Event, None, None]:
-        """See ``Engine.train``."""
+        """See ``Engine.train``. Raises OutputError, too, when no worker can be started."""
         answers: _Answers = queue.SimpleQueue()
         waiting = deque((stack, 0) for stack in stacks)
-        workers = {_Worker(answers) for _ in range(min(self.jobs, len(stacks)))}
+        workers: set[_Worker] = set()
         try:
-            for worker in workers:
-                worker.give(*waiting.popleft(), self.workplace)
+            while len(workers) < self.jobs and waiting:
+                self._hire(workers, answers, waiting)
             while any(worker.stack for worker in workers) and not stop.is_set():
                 try:
                     worker, message = answers.get(timeout=_POLL_SECONDS)
@@ -104,20 +112,27 @@ class LocalEngine:
                     continue
                 if message is not None:
                     yield from self._hear(worker, message, waiting)
-                else:
-                    workers.discard(worker)
-                    yield from _mourn(worker, waiting)
-                    if waiting:
-                        workers.add(successor := _Worker(answers))
-                        successor.give(*waiting.popleft(), self.workplace)
+                    continue
+                workers.discard(worker)
+                worker.ask_to_stop()
+                yield from _mourn(worker, waiting)
+                if waiting:
+                    self._hire(workers, answers, waiting)
         finally:
             _stop(workers)
+        yield from _last_words(workers, answers)
+
+    def _hire(
+        self, workers: set[_Worker], answers: _Answers, waiting: deque[tuple[Stack, int]]
+    ) -> None:
+        workers.add(worker := _Worker(answers))
+        worker.give(*waiting.popleft(), self.workplace)
 
     def _hear(
         self, worker: _Worker, message: Mapping[str, Any], waiting: deque[tuple[Stack, int]]
     ) -> Iterator[Event]:
         if "error" in message:
-            raise getattr(errors, message["error"])(message["message"])
+            raise decode_error(message)
         if "finished" in message:
             worker.stack = None
             if waiting:
@@ -139,14 +154,21 @@ def _mourn(worker: _Worker, waiting: deque[tuple[Stack, int]]) -> Iterator[Event
     worker.stack = None
     if stack is None or not stack.runs:
         return
-    cause = f"a worker died (exit status {worker.process.returncode})"
+    cause = f"a worker died ({_cause(worker.process.returncode)})"
     if worker.tries < RETRIES:
-        yield Trouble(f"{cause}; its {len(stack.runs)} runs go on from their checkpoint")
+        yield Trouble(f"{cause}; its {len(stack.runs)} runs go on from their last checkpoint")
         waiting.appendleft((stack, worker.tries + 1))
-        return
-    for run in stack.runs:
+    else:
         message = f"{cause} at each of {RETRIES + 1} tries; is there enough memory?"
-        yield RunEnded(RunResult(run.id, "failed", (), epoch=0, step=0, message=message))
+        yield from failures(stack.runs, message)
+
+
+def _cause(status: int) -> str:
+    """Say how a process ended, by its return code as ``subprocess`` gives it."""
+    try:
+        return signal.Signals(-status).name
+    except ValueError:
+        return f"exit status {status}"
 
 
 def _stop(workers: set[_Worker]) -> None:
@@ -160,3 +182,13 @@ def _stop(workers: set[_Worker]) -> None:
         except subprocess.TimeoutExpired:
             worker.process.kill()
             worker.process.wait()
+
+
+def _last_words(workers: set[_Worker], answers: _Answers) -> Iterator[Event]:
+    """Yield the runs that ended while the workers were being stopped: nothing finished is lost."""
+    for worker in workers:
+        worker.reader.join(_POLL_SECONDS)
+    while not answers.empty():
+        _, message = answers.get()
+        if message is not None and "result" in message:
+            yield decode_event(message)

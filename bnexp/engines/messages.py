@@ -1,6 +1,7 @@
 """What driver and worker say to each other: one JSON object per line.
 
-JSON keeps every float exactly (shortest repr) and every message readable when something hangs.
+JSON keeps every float exactly (shortest repr) and every message readable when something hangs. An
+answer begins with a mark, because a library may print to a worker's stdout before we can stop it.
 """
 
 from __future__ import annotations
@@ -10,10 +11,33 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bnexp import errors
 from bnexp.config.schema import Config
 from bnexp.engines.base import Event, Progress, RunEnded, Trouble, Workplace
 from bnexp.plan import Run, Stack
 from bnexp.records import Record, RunResult
+
+#: The ASCII record separator before each answer, as in RFC 7464; JSON never contains it.
+_MARK = "\x1e"
+#: The answer after the last event of a stack.
+FINISHED = {"finished": True}
+
+
+def write_answer(message: Mapping[str, Any]) -> str:
+    """Return an answer as a line."""
+    return f"{_MARK}{json.dumps(message)}\n"
+
+
+def read_answer(line: str) -> dict[str, Any] | None:
+    """Return the answer in a line of a worker's stdout.
+
+    None when there is none, or only the beginning of one whose worker was killed.
+    """
+    _, mark, text = line.partition(_MARK)
+    if not mark or not text.endswith("\n"):
+        return None
+    answer: dict[str, Any] = json.loads(text)
+    return answer
 
 
 def encode_task(stack: Stack, workplace: Workplace) -> str:
@@ -43,18 +67,30 @@ def decode_task(line: str) -> tuple[Stack, Workplace]:
     return Stack(runs, task["start_epoch"]), workplace
 
 
-def encode_event(event: Event) -> str:
-    """Return the line that reports an event."""
+def encode_event(event: Event) -> dict[str, Any]:
+    """Return the answer that reports an event."""
     if isinstance(event, Progress):
         records = {run: record.to_json() for run, record in event.records.items()}
-        return json.dumps({"epoch": event.epoch, "active": event.active, "records": records})
+        return {"epoch": event.epoch, "active": event.active, "records": records}
     if isinstance(event, RunEnded):
-        return json.dumps({"result": event.result.to_json()})
-    return json.dumps({"trouble": event.message})
+        return {"result": event.result.to_json()}
+    return {"trouble": event.message}
+
+
+def encode_error(error: errors.BnexpError) -> dict[str, Any]:
+    """Return the answer that reports an expected error, by its nearest class in ``errors``."""
+    kinds = (kind.__name__ for kind in type(error).__mro__ if kind.__module__ == errors.__name__)
+    return {"error": next(kinds), "message": str(error)}
+
+
+def decode_error(message: Mapping[str, Any]) -> errors.BnexpError:
+    """Build the error of an answer that ``encode_error`` made."""
+    error: errors.BnexpError = getattr(errors, message["error"])(message["message"])
+    return error
 
 
 def decode_event(message: Mapping[str, Any]) -> Event:
-    """Read the object of a line that ``encode_event`` wrote."""
+    """Build the event of an answer that ``encode_event`` made."""
     if "result" in message:
         return RunEnded(RunResult.from_json(message["result"]))
     if "trouble" in message:

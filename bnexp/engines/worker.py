@@ -2,26 +2,27 @@
 
 It answers on stdout, one JSON object a line, and writes nothing but its checkpoints. The end of
 stdin means stop: either the driver says so, or the driver is gone; both end this process within two
-seconds. BLAS is pinned to one thread by the environment it was started with.
+seconds, whatever it is busy with. BLAS is pinned to one thread by the environment it was started
+with.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import queue
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from bnexp.engines.base import Workplace
-from bnexp.engines.messages import decode_task, encode_event
+from bnexp.engines.messages import FINISHED, decode_task, encode_error, encode_event, write_answer
 from bnexp.engines.work import DataShelf, work_on
 from bnexp.errors import BnexpError
 from bnexp.plan import Stack
 
-_SECONDS_TO_STOP = 1.5
+_SECONDS_TO_STOP = 1.2
 
 
 def main() -> None:
@@ -32,13 +33,14 @@ def main() -> None:
     stop = threading.Event()
     threading.Thread(target=_listen, args=(tasks, stop), daemon=True).start()
     # Answers go to the real stdout; what a library prints must not get among them.
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+    stdout = os.dup(1)
     os.dup2(2, 1)
     shelf = DataShelf()
     try:
-        while (line := tasks.get()) is not None:
-            for answer in _serve(*decode_task(line), shelf, stop):
-                answers.write(answer + "\n")
+        with os.fdopen(stdout, "w", encoding="utf-8", buffering=1) as answers:
+            while (line := tasks.get()) is not None:
+                for answer in _serve(*decode_task(line), shelf, stop):
+                    answers.write(write_answer(answer))
     except BrokenPipeError:
         os._exit(1)  # the driver is gone; there is nobody to tell
 
@@ -56,13 +58,13 @@ def _listen(tasks: queue.SimpleQueue[str | None], stop: threading.Event) -> None
 
 def _serve(
     stack: Stack, workplace: Workplace, shelf: DataShelf, stop: threading.Event
-) -> Iterator[str]:
+) -> Iterator[Mapping[str, Any]]:
     try:
         for event in work_on(stack, workplace, shelf, stop):
             yield encode_event(event)
     except BnexpError as error:
-        yield json.dumps({"error": type(error).__name__, "message": str(error)})
-    yield json.dumps({"finished": True})
+        yield encode_error(error)
+    yield FINISHED
 
 
 if __name__ == "__main__":

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bnexp.config.schema import Config
 from bnexp.errors import ResultsError
-from bnexp.files import writing
+from bnexp.files import remove_leftovers, writing
 from bnexp.plan import Plan, question, question_hash
 from bnexp.records import RunResult
 from bnexp.store.checkpoints import discard_finished
-from bnexp.store.journal import NAME, Journal, read_journal
-from bnexp.store.lock import FolderLock
-from bnexp.store.results import Results, read_results
-from bnexp.store.views import write_plan, write_views
+from bnexp.store.journal import NAME, Journal, is_journal
+from bnexp.store.lock import FolderLock, is_lock_file
+from bnexp.store.results import read_results
+from bnexp.store.views import remove_view_leftovers, write_plan, write_views
 
 #: Where results folders stand unless --output says otherwise, from the working folder.
 ROOT = Path("results")
@@ -52,26 +54,23 @@ class ResultsFolder:
         self.plan = plan
         self.command = command
         self.checkpoints = path / "checkpoints"
-        if fresh and path.exists():
-            self._set_aside()
         _refuse_foreign(path)
+        if fresh and (path / NAME).exists():
+            self._set_aside()
         with writing(path):
             path.mkdir(parents=True, exist_ok=True)
         self._lock = FolderLock(path)
         self._lock.acquire()
-        try:
+        with contextlib.ExitStack() as undo:
+            undo.callback(self._lock.release)
+            self._journal = Journal(path / NAME)
+            undo.callback(self._journal.close)
             self._open()
-        except BaseException:
-            self._lock.release()
-            raise
+            undo.pop_all()
 
     def _open(self) -> None:
-        self._journal = Journal(self.path / NAME)
-        asked = question(self.plan.config, self.command)
-        if not self._journal.entries:
-            self._journal.append({"question": asked})
-        self._refuse_difference(self._journal.entries[0].get("question"), asked)
         ask = {
+            "question": question(self.plan.config, self.command),
             "ask": self.plan.config.model_dump(mode="json"),
             "cells": [
                 {"values": dict(cell.values), "seed": cell.seed, "run": cell.run}
@@ -81,37 +80,45 @@ class ResultsFolder:
         # Through JSON, as the journal's own entries went: tuples are lists there.
         ask = json.loads(json.dumps(ask))
         last = next((e for e in reversed(self._journal.entries) if "ask" in e), None)
+        if last is not None and last.get("question", {}) != ask["question"]:
+            self._refuse(last.get("question", {}), ask["question"])
         if ask != last:
             self._journal.append(ask)
         self.results = read_results(self.path, self._journal.entries)
+        remove_view_leftovers(self.path)
+        remove_leftovers(self.checkpoints, "*")
         write_plan(self.results)
         self._clean()
-        self._viewed = time.monotonic()
+        self._is_viewed, self._view_due = True, time.monotonic() + _VIEW_SECONDS
 
     def __enter__(self) -> ResultsFolder:
         return self
 
     def __exit__(self, *_: object) -> None:
+        # By now no worker of ours writes there. The folder stays while it holds anything.
+        with contextlib.suppress(OSError):
+            remove_leftovers(self.checkpoints, "*")
+            self.checkpoints.rmdir()
         self._journal.close()
         self._lock.release()
 
     def finished(self) -> dict[str, RunResult]:
         """Return the runs of the plan that need no more training."""
-        return {
-            run: result
-            for run, result in self.results.runs.items()
-            if run in self.plan.runs and result.status != "failed"
-        }
+        return {run: end for run, end in self._ended().items() if run in self.plan.runs}
+
+    def _ended(self) -> dict[str, RunResult]:
+        """Return all runs of the folder but those that failed, which are tried again."""
+        return {run: end for run, end in self.results.runs.items() if end.status != "failed"}
 
     def add(self, result: RunResult) -> None:
-        """Keep a run's result: on the disk when this returns. Views follow every few seconds."""
+        """Keep a run's result: on the disk when this returns. Views follow by ``refresh``."""
         self._journal.append({"result": result.to_json()})
-        runs: dict[str, RunResult] = dict(self.results.runs)
-        runs[result.run] = result
-        self.results = Results(
-            self.path, self.results.config, self.results.axes, self.results.cells, runs
-        )
-        if time.monotonic() - self._viewed >= _VIEW_SECONDS:
+        self.results = replace(self.results, runs={**self.results.runs, result.run: result})
+        self._is_viewed = False
+
+    def refresh(self) -> None:
+        """Bring views up to date if they are not and some seconds have passed; call it often."""
+        if not self._is_viewed and time.monotonic() >= self._view_due:
             self.write_views()
 
     def write_views(self) -> None:
@@ -120,11 +127,12 @@ class ResultsFolder:
         write_views(self.results)
         self._clean()
         # Large sweeps must not spend their time on views.
-        self._viewed = time.monotonic() + 20 * (time.monotonic() - started)
+        took = time.monotonic() - started
+        self._is_viewed, self._view_due = True, time.monotonic() + _VIEW_SECONDS + 20 * took
 
     def _clean(self) -> None:
         with writing(self.checkpoints):
-            discard_finished(self.checkpoints, self.results.runs.keys())
+            discard_finished(self.checkpoints, self._ended().keys())
 
     def _set_aside(self) -> None:
         """Rename the old folder to the first free numbered name."""
@@ -136,13 +144,12 @@ class ResultsFolder:
                 number += 1
             with writing(self.path):
                 self.path.rename(aside)
+            lock.folder = aside
         finally:
             lock.release()
 
-    def _refuse_difference(self, there: Mapping[str, Any] | None, asked: Mapping[str, Any]) -> None:
-        if there == asked:
-            return
-        old, new = dict(_flat(there or {})), dict(_flat(asked))
+    def _refuse(self, there: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
+        old, new = dict(_flat(there)), dict(_flat(asked))
         changed = [
             f"  {key}: {_shown(old.get(key))} there, {_shown(new.get(key))} asked"
             for key in sorted(old.keys() | new.keys())
@@ -156,12 +163,15 @@ class ResultsFolder:
 
 
 def _refuse_foreign(path: Path) -> None:
-    """Refuse to mix results with files of somebody else."""
-    if (
-        path.is_dir()
-        and any(path.iterdir())
-        and not any("question" in entry for entry in read_journal(path / NAME))
-    ):
+    """Refuse to mix results with files of somebody else, or to set those aside.
+
+    A process killed before its journal's first line leaves a lock or a torn line: no refusal.
+    """
+    if not path.is_dir() or is_journal(path / NAME):
+        return
+    with writing(path):
+        strangers = [file for file in path.iterdir() if not is_lock_file(file)]
+    if strangers:
         raise ResultsError(
             f"{path} is not empty and not a results folder; choose another one with --output"
         )

@@ -6,6 +6,7 @@ dropped; damage anywhere else is an error, because something beside bnexp wrote 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -18,6 +19,7 @@ from bnexp.files import writing
 
 NAME = "journal.jsonl"
 _SUM = "sum"
+_START = b'{"sum'
 
 
 def read_journal(path: Path) -> list[dict[str, Any]]:
@@ -25,7 +27,15 @@ def read_journal(path: Path) -> list[dict[str, Any]]:
 
     Raises ResultsError for a damaged line and OutputError when it cannot be read.
     """
-    return _parse(path)[0]
+    return _parse(_read(path), path)[0]
+
+
+def is_journal(path: Path) -> bool:
+    """Return whether a file is a journal by its first bytes, even a torn or damaged one."""
+    if not path.is_file():
+        return False
+    start = _read(path, len(_START))
+    return _START.startswith(start)
 
 
 def encode_entry(entry: Mapping[str, Any]) -> bytes:
@@ -34,28 +44,42 @@ def encode_entry(entry: Mapping[str, Any]) -> bytes:
     return (json.dumps({_SUM: _checksum(text)})[:-1] + "," + text[1:] + "\n").encode()
 
 
+def decode_entry(line: bytes) -> dict[str, Any] | None:
+    """Return the entry of a line, or None when the line is torn or damaged."""
+    try:
+        entry = json.loads(line)
+        claimed = entry.pop(_SUM)
+        text = json.dumps(entry, separators=(",", ":"))
+    except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
+        return None
+    return entry if claimed == _checksum(text) else None
+
+
 class Journal:
     """A journal opened for appending, by one process at a time (see ``store.lock``)."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.entries, length = _parse(path)
+        self.entries, self._length = _parse(_read(path), path)
         with writing(path):
-            self._file = path.open("ab")
-            if self._file.tell() > length:
-                self._file.truncate(length)
+            # Without a buffer, so that closing does not write what appending gave up.
+            self._file = path.open("ab", buffering=0)
 
     def append(self, entry: Mapping[str, Any]) -> None:
         """Add an entry and see it onto the disk. Raises OutputError; then nothing was added."""
-        start = self._file.tell()
+        line = encode_entry(entry)
         with writing(self.path):
+            self._file.truncate(self._length)  # of a torn line
             try:
-                self._file.write(encode_entry(entry))
-                self._file.flush()
+                written = 0
+                while written < len(line):
+                    written += self._file.write(line[written:])
                 os.fsync(self._file.fileno())
-            except OSError:
-                self._file.truncate(start)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    self._file.truncate(self._length)
                 raise
+        self._length += len(line)
         self.entries.append(dict(entry))
 
     def close(self) -> None:
@@ -63,42 +87,34 @@ class Journal:
         self._file.close()
 
 
-def _parse(path: Path) -> tuple[list[dict[str, Any]], int]:
-    """Return the entries and the number of bytes they take."""
+def _read(path: Path, size: int = -1) -> bytes:
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(size)
     except FileNotFoundError:
-        return [], 0
+        return b""
     except OSError as error:
         raise OutputError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _parse(data: bytes, path: Path) -> tuple[list[dict[str, Any]], int]:
+    """Return the entries and the number of bytes they take."""
     entries: list[dict[str, Any]] = []
     length = 0
-    lines = data.splitlines(keepends=True)
+    lines = data.split(b"\n")
+    torn = lines.pop()
     for number, line in enumerate(lines, 1):
-        entry = _decode(line)
+        entry = decode_entry(line)
         if entry is None:
-            if number == len(lines):
+            if number == len(lines) and not torn:
                 break
             raise ResultsError(
                 f"{path}:{number}: this line is damaged (its checksum does not hold); restore the "
                 "file from a copy, or delete the line to train its run again"
             )
         entries.append(entry)
-        length += len(line)
+        length += len(line) + 1
     return entries, length
-
-
-def _decode(line: bytes) -> dict[str, Any] | None:
-    """Return the entry of a line, or None when the line is torn or damaged."""
-    if not line.endswith(b"\n"):
-        return None
-    try:
-        entry = json.loads(line)
-        claimed = entry.pop(_SUM)
-    except (ValueError, AttributeError, KeyError):
-        return None
-    text = json.dumps(entry, separators=(",", ":"))
-    return entry if claimed == _checksum(text) else None
 
 
 def _checksum(text: str) -> str:

@@ -12,10 +12,15 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from bnexp.errors import ResultsError
-from bnexp.files import write_atomically, writing
+from bnexp.files import remove_leftovers, write_atomically, writing
 
 _LOCK = ".lock"
 _OWNER = ".owner.json"
+
+
+def is_lock_file(path: Path) -> bool:
+    """Return whether a file is one that a lock leaves in its folder."""
+    return path.name == _LOCK or path.name.startswith((_OWNER, f".{_OWNER}."))
 
 
 class FolderLock:
@@ -26,17 +31,22 @@ class FolderLock:
         self._lock = FileLock(folder / _LOCK)
 
     def acquire(self) -> None:
-        """Take the lock or raise ResultsError that names its owner."""
-        try:
-            with writing(self.folder):
+        """Take the lock. Raises ResultsError that names its owner, and OutputError."""
+        with writing(self.folder):
+            try:
                 self._lock.acquire(timeout=0)
-        except Timeout:
-            raise ResultsError(
-                f"{self.folder} is in use by {self._owner()}; wait until it ends, or choose "
-                "another folder with --output"
-            ) from None
+            except Timeout:  # an OSError, too
+                raise ResultsError(
+                    f"{self.folder} is in use by {self._owner()}; wait until it ends, or choose "
+                    "another folder with --output"
+                ) from None
         owner = {"pid": os.getpid(), "host": platform.node(), "since": time.strftime("%F %T")}
-        write_atomically(self.folder / _OWNER, json.dumps(owner) + "\n")
+        try:
+            remove_leftovers(self.folder, _OWNER)
+            write_atomically(self.folder / _OWNER, json.dumps(owner) + "\n")
+        except BaseException:
+            self.release()
+            raise
 
     def release(self) -> None:
         """Give the lock back."""

@@ -78,19 +78,25 @@ class Results:
         columns: dict[str, NDArray[Any]] = {}
         for name in rows[0] if rows else ():
             values = [row[name] for row in rows]
-            is_metric = name in METRICS
-            columns[name] = np.array(values, np.float64) if is_metric else np.array(values)
+            if any(isinstance(value, tuple) for value in values):  # layers: not a second dimension
+                columns[name] = np.fromiter(values, object, len(values))
+            else:
+                columns[name] = np.array(values, np.float64 if name in METRICS else None)
         return columns
 
     def curve(self, metric: str, *, seed: int = 0, **values: AxisValue) -> NDArray[np.float64]:
         """Return one cell's metric at each record.
 
         ``values`` name the cell by its axes, with ``__`` for the dot: ``init__scale=0.01``. Raises
-        ResultsError when no cell, or no finished one, is meant.
+        ResultsError when no cell, or no finished one, is meant, and for a metric that nobody
+        recorded.
         """
         import numpy as np
 
-        wanted = {key.replace("__", "."): value for key, value in values.items()}
+        if metric not in (self.metrics or METRICS):
+            recorded = ", ".join(self.metrics or METRICS)
+            raise ResultsError(f"{self.folder}: no metric {metric!r}; there are {recorded}")
+        wanted = {key.replace("__", "."): _tuples(value) for key, value in values.items()}
         for cell in self.cells:
             if cell.seed == seed and dict(cell.values) == wanted:
                 if cell.run not in self.runs:
@@ -103,8 +109,12 @@ class Results:
         raise ResultsError(f"{self.folder}: no cell {wanted} with seed {seed}; the axes are {axes}")
 
     def to_pandas(self) -> Any:
-        """Return ``rows()`` as a data frame; needs pandas to be installed."""
-        import pandas as pd
+        """Return ``rows()`` as a data frame. Raises ModuleNotFoundError without pandas."""
+        try:
+            import pandas as pd
+        except ModuleNotFoundError as error:
+            message = "to_pandas() needs pandas (pip install pandas); rows() and arrays() do not"
+            raise ModuleNotFoundError(message, name=error.name) from error
 
         return pd.DataFrame(self.rows())
 
@@ -130,7 +140,21 @@ def load_results(folder: Path | str) -> Results:
 
 
 def read_results(folder: Path, entries: Iterable[Mapping[str, Any]]) -> Results:
-    """Build the results from a journal's entries; of two ends of a run the later one counts."""
+    """Build the results from a journal's entries; of two ends of a run the later one counts.
+
+    Raises ResultsError for entries that this version of bnexp does not understand.
+    """
+    try:
+        return _build(folder, entries)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ResultsError(
+            f"{folder / NAME}: written by another version of bnexp, which this one cannot read "
+            f"({type(error).__name__}); environment.json names it. Use that one, or set the folder "
+            "aside with --fresh"
+        ) from error
+
+
+def _build(folder: Path, entries: Iterable[Mapping[str, Any]]) -> Results:
     asks = []
     cells: dict[str, Cell] = {}
     runs: dict[str, RunResult] = {}
@@ -174,7 +198,7 @@ def _value_key(value: AxisValue) -> tuple[int, Any]:
     """Order values of one axis: numbers by size, before words, before lists."""
     if isinstance(value, int | float):
         return (0, value)
-    return (1, value) if isinstance(value, str) else (2, repr(value))
+    return (1, value) if isinstance(value, str) else (2, tuple(map(_value_key, value)))
 
 
 def _tuples(value: Any) -> AxisValue:

@@ -10,12 +10,20 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from bnexp.config import dump_config
 from bnexp.environment import describe_environment
-from bnexp.files import write_atomically
+from bnexp.files import remove_leftovers, write_atomically
 from bnexp.store.results import Results
+
+METRICS_CSV, RUNS_CSV, PLAN, ENVIRONMENT = (
+    "metrics.csv",
+    "runs.csv",
+    "plan.yaml",
+    "environment.json",
+)
 
 
 def write_views(results: Results) -> None:
@@ -24,8 +32,8 @@ def write_views(results: Results) -> None:
     metrics = list(results.metrics)
     columns = ["run", *axes, "seed"]
     tables = {
-        "metrics.csv": ([*columns, "epoch", "step", *metrics], results.rows()),
-        "runs.csv": ([*columns, "status", "epoch", "step", *metrics], results.cell_rows()),
+        METRICS_CSV: ([*columns, "epoch", "step", *metrics], results.rows()),
+        RUNS_CSV: ([*columns, "status", "epoch", "step", *metrics], results.cell_rows()),
     }
     for name, (header, rows) in tables.items():
         write_atomically(results.folder / name, _csv(header, rows))
@@ -33,9 +41,15 @@ def write_views(results: Results) -> None:
 
 def write_plan(results: Results) -> None:
     """Write plan.yaml, the resolved config with all cells asked so far, and environment.json."""
-    write_atomically(results.folder / "plan.yaml", _plan(results))
+    write_atomically(results.folder / PLAN, _plan(results))
     environment = json.dumps(describe_environment(), indent=2)
-    write_atomically(results.folder / "environment.json", environment + "\n")
+    write_atomically(results.folder / ENVIRONMENT, environment + "\n")
+
+
+def remove_view_leftovers(folder: Path) -> None:
+    """Delete views that a killed process left half written."""
+    for name in (METRICS_CSV, RUNS_CSV, PLAN, ENVIRONMENT):
+        remove_leftovers(folder, name)
 
 
 def _csv(header: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:

@@ -1,0 +1,225 @@
+"""What the commands print where, and which files they leave."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from bnexp.config import load_config, load_text, resolve
+from bnexp.describe import Activation, Dense, Dropout, NetworkSpec
+from bnexp.store.results import load_results
+
+
+def test_run_prints_how_it_ended_and_where_it_is(call):
+    ended = call("run", "tiny.yaml")
+    assert ended.code == 0
+    status, folder, picture = ended.stdout.splitlines()
+    assert status.startswith("seed = 0: done at epoch 2, step 10  running loss 2.")
+    assert Path(folder).parent == Path("results")
+    assert Path(picture) == Path(folder, "plot.png")
+    assert Path(picture).read_bytes().startswith(b"\x89PNG")
+    assert [line[:10] for line in ended.stderr.splitlines()] == ["epoch 1/2 ", "epoch 2/2 "]
+
+    again = call("run", "tiny.yaml")
+    assert again.stdout == ended.stdout
+    assert again.stderr == "this run is finished already; --fresh trains it again\n"
+
+    fresh = call("run", "tiny.yaml", "--fresh")
+    assert fresh.stdout == ended.stdout
+    assert Path(f"{folder}.1", "plot.png").exists()
+
+
+def test_run_leaves_a_sweep_out_and_says_so(call):
+    ended = call("run", "pair.yaml", "--json", "--seed", "3", "--set", "optimizer.lr=0.5")
+    assert ended.code == 0
+    assert [cell["seed"] for cell in ended.json["cells"]] == [3]
+    assert "init.scale" not in ended.json["cells"][0]
+    assert ended.stderr.startswith("note: `bnexp run` leaves the config's sweep out;")
+    assert load_results(ended.json["folder"]).config.optimizer.lr == 0.5
+
+
+def test_run_of_what_diverges_is_a_result(call):
+    ended = call("run", "tiny.yaml", "--set", "optimizer.lr=1e30")
+    assert ended.code == 0
+    status, folder = ended.stdout.splitlines()
+    assert status.startswith("seed = 0: diverged at epoch 0, step ")
+    assert "the loss is not finite" in ended.stderr
+    assert not Path(folder, "plot.png").exists()  # no record to draw
+
+
+def test_sweep_prints_a_table_and_extends_what_is_there(call):
+    ended = call("sweep", "pair.yaml", "--jobs", "1")
+    assert ended.code == 0
+    head, *rows, folder = ended.stdout.splitlines()
+    assert head.startswith("pair, running accuracy 0 to 1, epochs 1 to 2")
+    assert [row.split()[0] for row in rows] == ["gain", "no", "gain", "no"]
+    assert ended.stderr.splitlines() == [
+        "4 of 4 runs are finished",
+        f"draw the curves with: bnexp plot {folder}",
+    ]
+
+    more = call("sweep", "pair.yaml", "--jobs", "1", "--seeds", "2", "--json")
+    assert more.json["folder"] == folder
+    assert [cell["status"] for cell in more.json["cells"]] == ["done"] * 8
+    assert more.stderr.splitlines() == [
+        "4 of 8 runs are finished already",
+        "8 of 8 runs are finished",
+    ]
+
+
+def test_sweep_without_axes_says_so(call):
+    ended = call("sweep", "tiny.yaml", "--dry-run")
+    assert ended.code == 0
+    assert ended.stderr == (
+        "note: this config sweeps nothing; name what to vary with --axis or --weights\n"
+    )
+
+
+def test_cells_are_named_where_there_is_nothing_to_draw(call):
+    arguments = ("--axis", "optimizer.lr=1e30,2e30", "--output", "wild", "--jobs", "1")
+    ended = call("sweep", "tiny.yaml", *arguments)
+    assert ended.code == 0
+    assert [line.partition(", step")[0] for line in ended.stdout.splitlines()] == [
+        "optimizer.lr = 1e+30, seed = 0: diverged at epoch 0",
+        "optimizer.lr = 2e+30, seed = 0: diverged at epoch 0",
+        "wild",
+    ]
+
+
+def test_dry_run_prints_the_plan_and_trains_nothing(call):
+    ended = call("sweep", "--weights", "logspace", "--seeds", "3", "--jobs", "2", "--dry-run")
+    assert (ended.code, ended.stderr) == (0, "")
+    first, second, *facts, last = ended.stdout.splitlines()
+    assert first.startswith("init.scale  1, 0.5412, 0.2929")
+    assert second == "norm.kind   batch, none"
+    assert facts[0].startswith("96 cells, 96 runs in ")
+    assert facts[0].endswith(" on 2 workers")
+    assert facts[1] == "48,410 parameters, 191 steps a run (10 an epoch)"
+    assert re.fullmatch(r"\d+ billion multiply-adds, (less than a|roughly \d+) seconds?", facts[2])
+    assert last.startswith("0 of 96 runs finished in results/fig6-18-digits-")
+    assert not Path("results").exists()
+
+
+def test_dry_run_knows_what_is_finished(call, pair):
+    arguments = ("sweep", "pair.yaml", "--dry-run", "--output", pair, "--json")
+    ended = call(*arguments, "--seeds", "2")
+    assert {key: ended.json[key] for key in ("cells", "runs", "finished", "folder")} == {
+        "cells": 8,
+        "runs": 8,
+        "finished": 4,
+        "folder": "results/pair",
+    }
+    assert call(*arguments, "--fresh").json["finished"] == 0
+
+
+def test_dry_run_shows_layers_as_they_are_written(call):
+    ended = call("sweep", "tiny.yaml", "--axis", "network.layers=[8],[8, 4]", "--dry-run")
+    assert ended.stdout.splitlines()[0] == "network.layers  [8], [8, 4]"
+
+
+def test_check_prints_config_network_and_plan(call):
+    ended = call("check", "pair.yaml")
+    assert (ended.code, ended.stderr) == (0, "")
+    config, table = ended.stdout.split("\n\n")[:2]
+    assert load_text(config) == resolve(load_config("pair.yaml"))
+    assert [line.split()[0] for line in table.splitlines()] == [
+        "layer",
+        "dense",
+        "batch",
+        "relu",
+        "dense",
+        "total",
+    ]
+    assert "4 cells, 4 runs in " in ended.stdout
+
+
+def test_check_as_json(call):
+    described = call("check", "pair.yaml", "--json").json
+    assert described["config"]["network"]["layers"] == [8]
+    assert described["network"][0]["layer"] == "dense 8, no bias"
+    assert described["plan"]["runs"] == 4
+
+
+def test_plot_draws_the_newest_results(call, pair):
+    ended = call("plot")
+    assert (ended.code, ended.stdout, ended.stderr) == (0, "results/pair/plot.png\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "files"),
+    [
+        ("--format svg,pdf,svg", ["results/pair/plot.svg", "results/pair/plot.pdf"]),
+        ("--output a.svg", ["a.svg"]),
+        ("--output a.PDF", ["a.PDF"]),
+        ("--output a.svg --format svg", ["a.svg"]),
+        ("--output a", ["a.png"]),
+        ("--output v1.2 --format svg,png", ["v1.2.svg", "v1.2.png"]),
+        ("--output folder", ["folder/plot.png"]),
+        ("--output folder/ --format svg", ["folder/plot.svg"]),
+    ],
+)
+def test_plot_writes_where_it_is_told_to(arguments, files, call, pair):
+    Path("folder").mkdir()
+    ended = call("plot", "--y", "test_loss", *arguments.split())
+    assert (ended.code, ended.stdout.splitlines()) == (0, files)
+    starts = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}
+    for file in files:
+        assert Path(file).read_bytes().startswith(starts[Path(file).suffix.lower()])
+
+
+def test_plot_as_text(call, pair):
+    ended = call("plot", "--text", "--panel", "norm.kind")
+    assert (ended.code, ended.stderr) == (0, "")
+    assert [line.split("  ")[0] for line in ended.stdout.splitlines()[1::2]] == [
+        "batch norm",
+        "no norm",
+    ]
+    assert not (pair / "plot.png").exists()
+
+
+def test_plot_of_unfinished_results_says_so(call, pair):
+    journal = pair / "journal.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    ends = [line for line in lines if b'"result":' in line]
+    journal.write_bytes(b"".join(line for line in lines if line not in ends[1:]))
+    ended = call("plot")
+    assert (ended.code, ended.stdout) == (0, "results/pair/plot.png\n")
+    assert ended.stderr.startswith("1 of 4 runs are finished;")
+    journal.write_bytes(b"".join(line for line in lines if line not in ends))
+    ended = call("plot", "--text")
+    assert ended.code == 0
+    assert ended.stderr.startswith("0 of 4 runs are finished;")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "check tiny.yaml",
+        "sweep tiny.yaml --dry-run",
+        "sweep pair.yaml --output results/pair",
+        "data list",
+    ],
+)
+def test_json_is_all_that_stdout_holds(line, call, pair):
+    ended = call(*line.split(), "--json")
+    assert ended.code == 0
+    assert ended.stdout == json.dumps(ended.json, indent=2) + "\n"
+
+
+def test_rows_of_a_network_name_every_layer():
+    from bnexp.cli.plans import network_rows
+
+    spec = NetworkSpec(
+        4, 2, (Dense(4, 3, True), Activation("tanh", 3), Dropout(3, 0), Dense(3, 2, True))
+    )
+    assert [row[0] for row in network_rows(spec)] == [
+        "layer",
+        "dense 3",
+        "tanh",
+        "dropout",
+        "dense 2",
+        "total",
+    ]

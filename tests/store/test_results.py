@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sweeps import made_up, make_plan
+
+from bnexp.errors import ResultsError
+from bnexp.plan import Plan
+from bnexp.records import Record, RunResult
+from bnexp.store.folder import ResultsFolder
+from bnexp.store.results import Results, load_results
+
+
+def keep(path: Path, plan: Plan, *ends: RunResult) -> Results:
+    """Put results into a folder and read it back."""
+    with ResultsFolder(path, plan, "sweep") as folder:
+        for end in ends:
+            folder.add(end)
+    return load_results(path)
+
+
+def test_rows_arrays_and_curves_of_a_sweep(tmp_path: Path) -> None:
+    plan = make_plan({"norm.kind": ["none", "batch"], "init.scale": [1.0, 0.1]}, seeds=2)
+    run = {(c.values["init.scale"], c.values["norm.kind"], c.seed): c.run for c in plan.cells}
+    last = (Record(2, 12, {"test_accuracy": 0.25}), Record(3, 18, {"train_loss": 2.0}))
+    short = RunResult(run[1.0, "none", 1], "done", last, epoch=3, step=18)
+    results = keep(tmp_path, plan, short, made_up(run[0.1, "batch", 0]))
+    assert results.metrics == ("train_loss", "train_accuracy", "test_accuracy")
+    assert results.finished == (2, 8)
+    assert results.rows() == [
+        {
+            "run": run[0.1, "batch", 0],
+            "norm.kind": "batch",
+            "init.scale": 0.1,
+            "seed": 0,
+            "epoch": epoch,
+            "step": 6 * epoch,
+            "train_loss": 0.5 / epoch,
+            "train_accuracy": 0.5,
+            "test_accuracy": None,
+        }
+        for epoch in (1, 2)
+    ] + [
+        {
+            "run": run[1.0, "none", 1],
+            "norm.kind": "none",
+            "init.scale": 1.0,
+            "seed": 1,
+            "epoch": record.epoch,
+            "step": record.step,
+            "train_loss": record.metrics.get("train_loss"),
+            "train_accuracy": None,
+            "test_accuracy": record.metrics.get("test_accuracy"),
+        }
+        for record in last
+    ]
+    arrays = results.arrays()
+    assert arrays["step"].tolist() == [6, 12, 12, 18]
+    assert arrays["norm.kind"].tolist() == ["batch", "batch", "none", "none"]
+    assert arrays["train_loss"].dtype == arrays["test_accuracy"].dtype == np.float64
+    np.testing.assert_array_equal(arrays["train_loss"], [0.5, 0.25, np.nan, 2.0])
+    np.testing.assert_array_equal(arrays["test_accuracy"], [np.nan, np.nan, 0.25, np.nan])
+    np.testing.assert_array_equal(
+        results.curve("train_loss", init__scale=0.1, norm__kind="batch"), [0.5, 0.25]
+    )
+    np.testing.assert_array_equal(
+        results.curve("test_accuracy", seed=1, norm__kind="none", init__scale=1.0), [0.25]
+    )
+
+
+def test_cells_are_sorted_by_values_then_seeds_numbers_before_words_before_lists(
+    tmp_path: Path,
+) -> None:
+    axes: dict[str, Any] = {"evaluate.train": ["last", 20, "all", 3], "init.scale": [1e-4, 10, 1]}
+    results = keep(tmp_path, make_plan(axes, seeds=2))
+    assert [(*c.values.values(), c.seed) for c in results.cells] == [
+        (train, scale, seed)
+        for train in (3, 20, "all", "last")
+        for scale in (1e-4, 1.0, 10.0)
+        for seed in (0, 1)
+    ]
+    layers = keep(tmp_path / "b", make_plan({"network.layers": [[9, 9], [10], [9]]}))
+    assert [c.values["network.layers"] for c in layers.cells] == [(9,), (9, 9), (10,)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        ([[1.0, 0.1, 0.01]], [1.0, 0.1, 0.01]),
+        ([[0.1, 1.0], [2.0, 0.5]], [2.0, 1.0, 0.5, 0.1]),
+        ([[2.0, 0.5], [0.1, 1.0]], [0.1, 0.5, 1.0, 2.0]),
+        ([[2.0, 0.5], [0.1]], [0.1, 0.5, 2.0]),
+        ([[1.0, 0.1], [0.1, 1.0, 0.5]], [0.1, 1.0, 0.5]),
+    ],
+)
+def test_axes_show_values_as_last_asked_with_earlier_ones_in_that_direction(
+    tmp_path: Path, asked: list[list[float]], shown: list[float]
+) -> None:
+    for values in asked:
+        results = keep(tmp_path, make_plan({"init.scale": values}))
+    assert list(results.axes["init.scale"]) == shown
+
+
+def test_words_asked_earlier_follow_those_asked_last(tmp_path: Path) -> None:
+    keep(tmp_path, make_plan({"network.activation": ["tanh", "relu"]}))
+    results = keep(tmp_path, make_plan({"network.activation": ["gelu", "relu"]}))
+    assert results.axes == {"network.activation": ("gelu", "relu", "tanh")}
+    assert len(results.cells) == 3
+
+
+def test_one_value_written_in_two_ways_is_one_cell(tmp_path: Path) -> None:
+    keep(tmp_path, make_plan({"init.scale": [1, 0.1]}))
+    results = keep(tmp_path, make_plan({"init.scale": [1.0, 1e-1]}))
+    assert len(results.cells) == 2
+    keep(tmp_path / "b", make_plan({"training.epochs": [10]}))
+    assert len(keep(tmp_path / "b", make_plan({"training.epochs": [1e1]})).cells) == 1
+
+
+def test_of_two_ends_of_a_run_the_later_counts(tmp_path: Path) -> None:
+    plan = make_plan({"init.scale": [1.0]})
+    (run,) = plan.runs
+    ends = [made_up(run, "failed"), made_up(run, value=0.25), made_up(run, value=0.75)]
+    assert keep(tmp_path, plan, *ends).runs == {run: ends[-1]}
+
+
+def test_a_curve_that_is_not_there_says_what_is(tmp_path: Path) -> None:
+    plan = make_plan({"init.scale": [1.0, 0.1]})
+    results = keep(tmp_path, plan, made_up(next(iter(plan.runs))))
+    for metric, seed, scale, message in (
+        ("train_loss", 0, 0.3, "no cell {'init.scale': 0.3} with seed 0; the axes are"),
+        ("train_loss", 4, 1.0, "no cell {'init.scale': 1.0} with seed 4"),
+        ("train_loss", 0, 0.1, "the run of {'init.scale': 0.1}, seed 0, is missing"),
+        ("accuracy", 0, 1.0, "no metric 'accuracy'; there are train_loss, train_accuracy"),
+    ):
+        with pytest.raises(ResultsError) as caught:
+            results.curve(metric, seed=seed, init__scale=scale)
+        assert f"{tmp_path}: {message}" in str(caught.value)
+
+
+def test_nothing_finished_has_no_rows_and_no_arrays(tmp_path: Path) -> None:
+    results = keep(tmp_path, make_plan())
+    assert (results.rows(), results.arrays(), results.metrics) == ([], {}, ())
+    assert [row["status"] for row in results.cell_rows()] == ["missing"]
+
+
+def test_a_data_frame_is_made_of_the_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", types.SimpleNamespace(DataFrame=tuple))
+    plan = make_plan()
+    results = keep(tmp_path, plan, made_up(*plan.runs))
+    assert results.to_pandas() == tuple(results.rows())
+    assert len(results.rows()) == 2
+
+
+def test_what_is_no_results_folder_is_refused(tmp_path: Path) -> None:
+    for folder in (tmp_path, str(tmp_path / "missing")):
+        with pytest.raises(ResultsError, match="not a results folder") as caught:
+            load_results(folder)
+        assert caught.value.exit_code == 4

@@ -1,0 +1,174 @@
+"""Helpers for tests of engines, store and driver: small sweeps, processes, and waiting for them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bnexp.config import load_text
+from bnexp.plan import Plan, plan_sweep
+from bnexp.records import Record, RunResult
+from bnexp.store.journal import NAME, read_journal
+
+ROOT = Path(__file__).resolve().parents[1]
+
+#: Networks of real widths on the embedded digits, quick to train.
+DIGITS: dict[str, Any] = {
+    "name": "digits",
+    "data": {"name": "digits", "train": 300},
+    "network": {"layers": [100, 100]},
+    "optimizer": {"lr": 0.05},
+    "training": {"epochs": 4, "batch_size": 50},
+    "evaluate": {"at": "epoch_end", "train": "all", "test": "all"},
+}
+
+
+def config_text(axes: Mapping[str, Any] | None = None, seeds: int = 1, **changes: Any) -> str:
+    """The YAML of ``DIGITS`` with a sweep and ``section__key=value`` (or ``key=value``) changed."""
+    document = {
+        key: dict(value) if isinstance(value, dict) else value for key, value in DIGITS.items()
+    }
+    for name, value in changes.items():
+        section, _, key = name.partition("__")
+        if key:
+            document.setdefault(section, {})[key] = value
+        else:
+            document[section] = value
+    document["sweep"] = {"axes": dict(axes or {}), "seeds": seeds}
+    return yaml.safe_dump(document)
+
+
+def make_plan(axes: Mapping[str, Any] | None = None, seeds: int = 1, **changes: Any) -> Plan:
+    """The plan of ``config_text``."""
+    return plan_sweep(load_text(config_text(axes, seeds, **changes)))
+
+
+def made_up(run: str, status: Any = "done", *, value: float = 0.5, **facts: Any) -> RunResult:
+    """A result that nobody trained."""
+    records = tuple(
+        Record(epoch, 6 * epoch, {"train_loss": value / epoch, "train_accuracy": value})
+        for epoch in (1, 2)
+    )
+    given = {"epoch": 2, "step": 12, "seconds": 0.25, "fingerprint": ("made up",), **facts}
+    return RunResult(run, status, records, **given)
+
+
+def bits(results: Mapping[str, RunResult]) -> dict[str, Any]:
+    """All of some results that must be equal however they were trained."""
+    return {
+        run: (end.status, end.epoch, end.step, [record.to_json() for record in end.records])
+        for run, end in results.items()
+    }
+
+
+def finished_runs(folder: Path) -> list[str]:
+    """The runs in a journal, in the order in which they ended; one for each line."""
+    entries = read_journal(folder / NAME)
+    return [entry["result"]["run"] for entry in entries if "result" in entry]
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """The environment of processes that tests start."""
+    path = os.pathsep.join(filter(None, [variables.pop("path", ""), str(ROOT)]))
+    return {**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "error", **variables}
+
+
+def start(*arguments: str | Path, cwd: Path, **options: Any) -> subprocess.Popen[str]:
+    """Start ``python`` with these arguments in a session of its own, its output in pipes."""
+    return subprocess.Popen(
+        [sys.executable, *map(str, arguments)],
+        cwd=cwd,
+        env=options.pop("env", environment()),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        **options,
+    )
+
+
+def finish(process: subprocess.Popen[str], seconds: float = 60) -> tuple[int, str, str]:
+    """Wait for a process; return its exit code, stdout and stderr."""
+    try:
+        out, err = process.communicate(timeout=seconds)
+    finally:
+        process.kill()
+    return process.returncode, out, err
+
+
+def python(*arguments: str | Path, cwd: Path, **options: Any) -> tuple[int, str, str]:
+    """Run ``python`` with these arguments; return its exit code, stdout and stderr."""
+    return finish(start(*arguments, cwd=cwd, **options))
+
+
+def wait_until(condition: Callable[[], Any], what: str, seconds: float = 30) -> Any:
+    """Poll until ``condition()`` is true and return its value; fail after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            pytest.fail(f"not within {seconds:g} s: {what}")
+        time.sleep(0.005)
+    return value
+
+
+def workers_of(pid: int) -> list[int]:
+    """The worker processes that a process has started and that are running."""
+    return [
+        worker
+        for worker, parent, state, command in _processes()
+        if parent == pid and state != "Z" and "bnexp.engines.worker" in command
+    ]
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process exists and is no zombie."""
+    return any(pid == running and state != "Z" for running, _, state, _ in _processes())
+
+
+def _processes() -> Iterator[tuple[int, int, str, str]]:
+    """All processes: id, parent's id, state, command line."""
+    if not Path("/proc/self/stat").exists():
+        listing = subprocess.check_output(["ps", "-A", "-ww", "-o", "pid=,ppid=,stat=,args="])
+        for line in listing.decode(errors="replace").splitlines():
+            pid, parent, state, command = line.split(None, 3)
+            yield int(pid), int(parent), state[0], command
+        return
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # gone meanwhile
+            state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
+            command = (folder / "cmdline").read_bytes().decode(errors="replace").replace("\0", " ")
+            yield int(folder.name), int(parent), state, command
+
+
+@contextlib.contextmanager
+def public_folder() -> Iterator[Path]:
+    """A folder that any user can reach, which pytest's are not."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
+@contextlib.contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """Take away the right to write in a folder, also from tests that run as root."""
+    mode = folder.stat().st_mode
+    folder.chmod(0o555)
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+        folder.chmod(mode)

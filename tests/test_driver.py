@@ -1,0 +1,217 @@
+"""The driver in this process: what it says, records, refuses and leaves behind."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sweeps import (
+    bits,
+    config_text,
+    environment,
+    finish,
+    finished_runs,
+    is_running,
+    make_plan,
+    python,
+    start,
+    wait_until,
+    workers_of,
+)
+
+from bnexp.driver import Options, Watcher, signals, train_plan
+from bnexp.engines import Progress
+from bnexp.errors import DatasetError, ResultsError
+from bnexp.records import RunResult
+from bnexp.store import folder as folder_module
+from bnexp.store.checkpoints import read_epochs, write_states
+from bnexp.store.folder import ResultsFolder
+from bnexp.store.journal import NAME, encode_entry, read_journal
+from bnexp.store.results import load_results
+
+
+def test_a_module_in_the_working_folder_does_not_get_into_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "queue.py").write_text("raise SystemExit('the wrong queue')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [place for place in sys.path if place])
+    plan = make_plan()
+    with ResultsFolder(tmp_path / "out", plan, "sweep") as folder:
+        results = train_plan(folder, Options(jobs=1), Watcher())
+    assert [end.status for end in results.runs.values()] == ["done"]
+
+
+class Notes(Watcher):
+    """Keeps what is said."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.ends: list[RunResult] = []
+        self.closed = 0
+
+    def note(self, message: str) -> None:
+        self.notes.append(message)
+
+    def ended(self, result: RunResult) -> None:
+        self.ends.append(result)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def make_older(folder: Path) -> None:
+    """Rewrite a journal as if another NumPy had trained what is in it."""
+    entries = read_journal(folder / NAME)
+    for entry in entries:
+        if "result" in entry:
+            entry["result"]["fingerprint"] = ["numpy 1.0, old BLAS"]
+    (folder / NAME).write_bytes(b"".join(map(encode_entry, entries)))
+
+
+def test_going_on_under_other_versions_is_said_recorded_and_refused_by_strict(
+    tmp_path: Path,
+) -> None:
+    few, more = make_plan({"init.scale": [1.0]}), make_plan({"init.scale": [1.0, 0.1]})
+    with ResultsFolder(tmp_path, few, "sweep") as folder:
+        train_plan(folder, Options(strict=True), Watcher())
+    make_older(tmp_path)
+    with ResultsFolder(tmp_path, few, "sweep") as folder:
+        train_plan(folder, Options(strict=True), notes := Notes())  # nothing is trained
+        assert notes.notes == []
+    with ResultsFolder(tmp_path, more, "sweep") as folder:
+        with pytest.raises(ResultsError, match="which --strict refuses") as caught:
+            train_plan(folder, Options(strict=True), Watcher())
+        assert caught.value.exit_code == 4
+        results = train_plan(folder, Options(), notes := Notes())
+    assert len(notes.notes) == 1
+    assert f"{tmp_path} was trained with numpy 1.0, old BLAS; this is numpy " in notes.notes[0]
+    old, new = few.runs.keys(), more.runs.keys() - few.runs.keys()
+    assert {results.runs[run].fingerprint for run in old} == {("numpy 1.0, old BLAS",)}
+    ((mark,),) = {results.runs[run].fingerprint for run in new}
+    assert f"this is {mark}." in notes.notes[0]
+
+
+def test_strict_refuses_a_checkpoint_of_other_versions(tmp_path: Path) -> None:
+    from bnexp.store.checkpoints import read_states
+
+    plan = make_plan(training__epochs=3)
+
+    class Stop(Watcher):
+        def progress(self, event: Progress) -> None:
+            raise KeyboardInterrupt
+
+    with ResultsFolder(tmp_path, plan, "sweep") as folder:
+        with pytest.raises(KeyboardInterrupt):
+            train_plan(folder, Options(checkpoint_seconds=0), Stop())
+        assert read_epochs(folder.checkpoints) == {}  # the news comes before the checkpoint
+        with pytest.raises(KeyboardInterrupt):
+            train_plan(folder, Options(checkpoint_seconds=0, jobs=1), Stop())
+        states = wait_until(lambda: read_states(folder.checkpoints, plan.runs), "a checkpoint")
+        for state in states.values():
+            object.__setattr__(state, "fingerprint", ("numpy 1",))
+        write_states(folder.checkpoints, states)
+        with pytest.raises(ResultsError, match="was trained with numpy 1; this is"):
+            train_plan(folder, Options(strict=True), Watcher())
+        results = train_plan(folder, Options(), Watcher())
+    (end,) = results.runs.values()
+    assert end.fingerprint[0] == "numpy 1" and len(end.fingerprint) == 2
+
+
+def test_views_are_current_and_whole_while_a_sweep_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder_module, "_VIEW_SECONDS", 0.0)
+    plan = make_plan({"training.epochs": list(range(1, 13))})
+    seen: set[str] = set()
+    stop = threading.Event()
+
+    def read() -> None:
+        while not stop.is_set():
+            if (tmp_path / "metrics.csv").exists():
+                seen.add((tmp_path / "metrics.csv").read_text())
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    with ResultsFolder(tmp_path, plan, "sweep") as folder:
+        train_plan(folder, Options(jobs=1), Watcher())
+    stop.set()
+    reader.join()
+    assert len(seen) > 2
+    epochs = {run.id: run.config.training.epochs for run in plan.runs.values()}
+    for view in seen:
+        rows = list(csv.DictReader(view.splitlines()))
+        shown = Counter(row["run"] for row in rows)
+        assert all(shown[run] == epochs[run] for run in shown)
+        assert all(None not in row.values() for row in rows) and view.endswith("\n")
+
+
+def test_an_error_keeps_what_is_finished_and_tells_the_watcher_to_close(tmp_path: Path) -> None:
+    plan = make_plan({"data.name": ["digits", "mnist"]}, data__train=100)
+    options = Options(data_dir=tmp_path / "no data")
+    notes = Notes()
+    folder = ResultsFolder(tmp_path / "out", plan, "sweep")
+    with folder, pytest.raises(DatasetError, match="no data"):
+        train_plan(folder, options, notes)
+    assert notes.closed == 1
+    assert (tmp_path / "out" / "metrics.csv").exists()
+
+
+def test_every_run_is_told_of_once_and_equal_to_the_journal(tmp_path: Path) -> None:
+    plan = make_plan({"init.scale": [1.0, 0.5, 0.25]})
+    with ResultsFolder(tmp_path, plan, "sweep") as folder:
+        results = train_plan(folder, Options(jobs=2), notes := Notes())
+    assert {end.run: end for end in notes.ends} == results.runs == load_results(tmp_path).runs
+    assert len(notes.ends) == 3
+    assert bits(results.runs).keys() == plan.runs.keys()
+
+
+def test_signals_set_the_flag_once_and_are_as_before_afterwards() -> None:
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    stop = threading.Event()
+    with signals(stop) as caught:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGINT):
+            signal.raise_signal(number)
+        assert stop.is_set()
+        assert caught[0] == signal.SIGTERM
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_a_signal_within_a_signal_does_not_wait_for_itself() -> None:
+    class Impatient(threading.Event):
+        entered = 0
+
+        def set(self) -> None:
+            self.entered += 1
+            assert self.entered == 1, "the lock inside is held already"
+            signal.raise_signal(signal.SIGINT)
+            super().set()
+
+    stop = Impatient()
+    with signals(stop):
+        signal.raise_signal(signal.SIGINT)
+    assert stop.is_set()
+
+
+def test_an_ignored_signal_stays_ignored() -> None:
+    old = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        stop = threading.Event()
+        with signals(stop) as caught:
+            assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+            signal.raise_signal(signal.SIGINT)
+            assert not stop.is_set()
+            signal.raise_signal(signal.SIGTERM)
+        assert stop.is_set() and caught == [signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGINT, old)
