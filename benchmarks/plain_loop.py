@@ -24,12 +24,14 @@ class Affine:
     def forward(self, x: Array, train: bool) -> Array:
         """Return the output."""
         self.x = x
-        return x @ self.params["W"] + self.params["b"]
+        y: Array = x @ self.params["W"] + self.params["b"]
+        return y
 
     def backward(self, dy: Array) -> Array:
         """Keep the gradients and return the input's."""
         self.grads = {"W": self.x.T @ dy, "b": dy.sum(axis=0)}
-        return dy @ self.params["W"].T
+        dx: Array = dy @ self.params["W"].T
+        return dx
 
 
 class BatchNorm:
@@ -49,13 +51,15 @@ class BatchNorm:
             mean, var = self.mean, self.var
         self.std = np.sqrt(var + 1e-6)
         self.h = (x - mean) / self.std
-        return self.params["gamma"] * self.h + self.params["beta"]
+        y: Array = self.params["gamma"] * self.h + self.params["beta"]
+        return y
 
     def backward(self, dy: Array) -> Array:
         """Keep the gradients and return the input's."""
         self.grads = {"gamma": (dy * self.h).sum(axis=0), "beta": dy.sum(axis=0)}
         dh = dy * self.params["gamma"]
-        return (dh - dh.mean(axis=0) - self.h * (dh * self.h).mean(axis=0)) / self.std
+        dx: Array = (dh - dh.mean(axis=0) - self.h * (dh * self.h).mean(axis=0)) / self.std
+        return dx
 
 
 class Relu:

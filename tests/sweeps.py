@@ -18,6 +18,7 @@ import yaml
 from bnexp.config import load_text
 from bnexp.plan import Plan, plan_sweep
 from bnexp.records import Record, RunResult
+from bnexp.store.folder import ResultsFolder
 from bnexp.store.journal import NAME, read_journal
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,6 +32,9 @@ DIGITS: dict[str, Any] = {
     "training": {"epochs": 4, "batch_size": 50},
     "evaluate": {"at": "epoch_end", "train": "all", "test": "all"},
 }
+
+#: The axes of a sweep of two runs.
+SCALES = {"init.scale": [1.0, 0.1]}
 
 
 def config_text(axes: Mapping[str, Any] | None = None, seeds: int = 1, **changes: Any) -> str:
@@ -69,6 +73,21 @@ def bits(results: Mapping[str, RunResult]) -> dict[str, Any]:
         run: (end.status, end.epoch, end.step, [record.to_json() for record in end.records])
         for run, end in results.items()
     }
+
+
+def fill(path: Path, plan: Plan, runs: int | None = None, **options: Any) -> list[str]:
+    """Give a folder made-up results for what it lacks; return the runs that it lacked."""
+    with ResultsFolder(path, plan, "sweep", **options) as folder:
+        pending = [run for run in plan.runs if run not in folder.finished()]
+        for run in pending[:runs]:
+            folder.add(made_up(run, value=int(run, 16) / 16**16))
+        folder.write_views()
+    return pending
+
+
+def snapshot(path: Path) -> dict[str, bytes]:
+    """The content of every file in a folder."""
+    return {str(p.relative_to(path)): p.read_bytes() for p in path.rglob("*") if p.is_file()}
 
 
 def finished_runs(folder: Path) -> list[str]:

@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 import csv
-import os
-import shutil
 import signal
 import sys
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sweeps import (
     bits,
-    config_text,
-    environment,
-    finish,
-    finished_runs,
-    is_running,
     make_plan,
-    python,
-    start,
     wait_until,
-    workers_of,
 )
 
 from bnexp.driver import Options, Watcher, signals, train_plan

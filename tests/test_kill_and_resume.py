@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import shutil
 import signal
-import sys
-import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sweeps import (
-    bits,
     config_text,
     environment,
     finish,
@@ -29,14 +24,11 @@ from sweeps import (
     workers_of,
 )
 
-from bnexp.driver import Options, Watcher, signals, train_plan
+from bnexp.driver import Options, Watcher, train_plan
 from bnexp.engines import Progress
-from bnexp.errors import DatasetError, ResultsError
-from bnexp.records import RunResult
-from bnexp.store import folder as folder_module
-from bnexp.store.checkpoints import read_epochs, write_states
+from bnexp.store.checkpoints import read_epochs
 from bnexp.store.folder import ResultsFolder
-from bnexp.store.journal import NAME, encode_entry, read_journal
+from bnexp.store.journal import NAME
 from bnexp.store.results import load_results
 
 #: Ten runs in five stacks of two, one of which diverges; they end at different times.
@@ -87,9 +79,9 @@ def files(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*")} - {".lock"}
 
 
-def kill_when(condition: Callable[[], Any], place: Path) -> None:
+def kill_when(condition: Callable[[], Any], place: Path, **options: Any) -> None:
     """Kill a driver at some moment of its work; its workers must go by themselves."""
-    driver = start("-c", DRIVE, cwd=place)
+    driver = start("-c", DRIVE, cwd=place, **options)
     wait_until(condition, "the moment to kill the driver")
     workers = workers_of(driver.pid)
     driver.kill()
@@ -127,6 +119,21 @@ def test_a_driver_killed_again_and_again_loses_no_finished_run(
     assert views(place / "out") == views(uninterrupted)
     assert sorted(finished_runs(place / "out")) == sorted(finished_runs(uninterrupted))
     assert files(place / "out") == files(uninterrupted)
+
+
+def test_workers_that_do_not_listen_go_without_their_driver_all_the_same(place: Path) -> None:
+    (place / "slow").mkdir()
+    (place / "slow" / "sitecustomize.py").write_text("""
+import pathlib, sys, time
+if "bnexp.engines.worker" in " ".join(sys.orig_argv):
+    import bnexp.train
+    def train_stack(*arguments, **options):
+        pathlib.Path(__file__).with_name("busy").touch()
+        time.sleep(60)
+    bnexp.train.train_stack = train_stack
+""")
+    env = environment(path=str(place / "slow"))
+    kill_when(lambda: (place / "slow" / "busy").exists(), place, env=env)
 
 
 def test_a_kill_costs_epochs_not_runs(place: Path, uninterrupted: Path) -> None:
@@ -311,5 +318,3 @@ def test_a_plain_script_without_a_main_guard_can_sweep(
     (place / "script.py").write_text(_SCRIPT.format(call=call))
     assert python("script.py", cwd=place) == (0, "(10, 10)\n", "")
     assert views(place / "out") == views(uninterrupted)
-
-

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import click
 
-from bnexp.cli.streams import drop_stdout, prepare_streams, say
+from bnexp.cli.streams import prepare_streams, say
 from bnexp.errors import BnexpError, OutputError
 from bnexp.version import __version__
 
@@ -92,7 +92,6 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         _fail("interrupted", 130)
     except OSError as error:
-        drop_stdout()
         _fail(f"error: {_explain_system(error)}", OutputError.exit_code)
     sys.exit(code if isinstance(code, int) else 0)
 

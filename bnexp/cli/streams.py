@@ -31,12 +31,6 @@ def prepare_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def drop_stdout() -> None:
-    """Let what a broken stdout has not taken go nowhere, so that Python can exit in peace."""
-    with contextlib.suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-
-
 def say(message: str) -> None:
     """Print a line of progress, or a note, to stderr, where that is possible."""
     with contextlib.suppress(OSError):

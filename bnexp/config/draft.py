@@ -104,7 +104,7 @@ class Draft:
         key, equals, value = text.partition("=")
         key = key.strip()
         if not equals or not key:
-            self.mistakes.add(mark, "", "allowed: key=value, such as optimizer.lr=0.1")
+            self.mistakes.add(mark, "", 'a key and "=" are needed, such as optimizer.lr=0.1')
             return
         if key == "sweep" or key.startswith("sweep.axes"):
             what = "set an axis with --axis key=SPEC and the number of seeds with --seeds"

@@ -82,7 +82,7 @@ def _take_axis(draft: Draft, text: str, rank: int) -> None:
     mark = Mark(f"--axis {shown(text, 80)}", rank=rank)
     key, equals, spec = text.partition("=")
     if not equals or not key.strip():
-        what = "allowed: key=SPEC, such as optimizer.lr=1,0.1,0.01"
+        what = 'a key and "=" are needed, such as optimizer.lr=1,0.1,0.01'
         draft.mistakes.add(mark, "", what)
         return
     draft.take_axis(Entry(key.strip(), mark, Scalar(mark, spec, spec or None)))

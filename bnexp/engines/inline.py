@@ -2,14 +2,47 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from typing import Any
 
 from threadpoolctl import threadpool_limits
 
 from bnexp.engines.base import Event, Workplace
 from bnexp.engines.work import DataShelf, work_on
 from bnexp.plan import Stack
+
+
+class _OneBlasThread:
+    """Limits the process' BLAS to one thread while any caller is inside.
+
+    The limit is the process', not the thread's: the first caller in sets it and the last one out
+    takes it back, or one notebook thread would lift it under another that is still training.
+    """
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._inside = 0
+        self._limits: Any = None
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep the limit while the block runs."""
+        with self._guard:
+            self._inside += 1
+            if self._inside == 1:
+                self._limits = threadpool_limits(limits=1, user_api="blas")
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._inside -= 1
+                if self._inside == 0:
+                    self._limits.restore_original_limits()
+
+
+_one_blas_thread = _OneBlasThread()
 
 
 class InlineEngine:
@@ -24,5 +57,5 @@ class InlineEngine:
         for stack in stacks:
             if stop.is_set():
                 return
-            with threadpool_limits(limits=1, user_api="blas"):
+            with _one_blas_thread.held():
                 yield from work_on(stack, self.workplace, shelf, stop)

@@ -50,7 +50,7 @@ def text_grid(
             title = found.title if index == min(found.lines) else ""
             words.append((title, selection.arms[index].label, _final(line), _status(line)))
             lines.append(line)
-    widths = _column_widths(words, width)
+    widths = _column_widths(words, width, min(_NARROWEST, max(len(epochs), 1)))
     gaps = _GAP * sum(column > 0 for column in widths)
     size = max(1, min(width - sum(widths) - gaps, len(epochs), _WIDEST))
     curves = [_spark(line, epochs, scale, size, ascii) for line in lines]
@@ -61,10 +61,10 @@ def text_grid(
 _Words = tuple[str, str, str, str]
 
 
-def _column_widths(rows: Sequence[_Words], width: int) -> list[int]:
-    """Return widths for panel, arm, value and status that leave room for a curve."""
+def _column_widths(rows: Sequence[_Words], width: int, curve: int) -> list[int]:
+    """Return widths for panel, arm, value and status that leave ``curve`` columns free."""
     widths = [max((len(row[i]) for row in rows), default=0) for i in range(4)]
-    while sum(widths) + _GAP * 4 + _NARROWEST > width:
+    while sum(widths) + _GAP * 4 + curve > width:
         # The value is short and never cut.
         widest = max((0, 1, 3), key=lambda column: widths[column])
         widths[widest] -= 1

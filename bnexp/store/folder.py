@@ -86,7 +86,6 @@ class ResultsFolder:
             self._journal.append(ask)
         self.results = read_results(self.path, self._journal.entries)
         remove_view_leftovers(self.path)
-        remove_leftovers(self.checkpoints, "*")
         write_plan(self.results)
         self._clean()
         self._is_viewed, self._view_due = True, time.monotonic() + _VIEW_SECONDS

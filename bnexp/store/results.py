@@ -84,7 +84,9 @@ class Results:
                 columns[name] = np.array(values, np.float64 if name in METRICS else None)
         return columns
 
-    def curve(self, metric: str, *, seed: int = 0, **values: AxisValue) -> NDArray[np.float64]:
+    def curve(
+        self, metric: str, *, seed: int = 0, **values: AxisValue | list[Any]
+    ) -> NDArray[np.float64]:
         """Return one cell's metric at each record.
 
         ``values`` name the cell by its axes, with ``__`` for the dot: ``init__scale=0.01``. Raises

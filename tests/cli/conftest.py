@@ -63,6 +63,7 @@ def call(room, monkeypatch, capsys):
         monkeypatch.setattr(sys, "argv", ["bnexp", *map(str, arguments)])
         with pytest.raises(SystemExit) as end:
             main()
+        assert isinstance(end.value.code, int)
         return Ended(end.value.code, *capsys.readouterr())
 
     return call

@@ -76,7 +76,8 @@ def test_the_text_grid_fits_a_narrow_terminal(spawn, pair):
 
 
 def test_without_a_home_and_almost_no_environment(spawn):
-    settings = {name: None for name in os.environ if name not in ("PATH", "OPENBLAS_NUM_THREADS")}
+    needed = ("PATH", "PYTHONPATH", "OPENBLAS_NUM_THREADS")
+    settings = {name: None for name in os.environ if name not in needed}
     ended = spawn("bnexp sweep pair.yaml --jobs 1 --json", **settings)
     assert ended.code == 0
     assert [cell["status"] for cell in ended.json["cells"]] == ["done"] * 4

@@ -251,7 +251,7 @@ def test_mistakes_of_arguments_stand_after_those_of_the_file(mistakes_of):
     forms = "logspace(0, -4, 16), linspace(0, 1, 11), or values with commas: 1, 0.1, 0.01"
     assert found == [
         "c.yaml:1:7: seed: x is not a number; allowed: a whole number from 0 to 4,294,967,295",
-        "--set epochs: allowed: key=value, such as optimizer.lr=0.1",
+        '--set epochs: a key and "=" are needed, such as optimizer.lr=0.1',
         "--set lr=1: lr: unknown key; did you mean optimizer.lr?",
         "--set optimizer={lr: 1, x: 2}: optimizer.x: unknown key; "
         "allowed: kind, lr, momentum, nesterov",
@@ -264,7 +264,7 @@ def test_mistakes_of_arguments_stand_after_those_of_the_file(mistakes_of):
         "number of seeds with --seeds",
         "--set training.batch_size=5_000: training.batch_size: 5,000 is more than the 1,297 "
         "training examples; allowed: 1 to 1,297",
-        "--axis optimizer.lr: allowed: key=SPEC, such as optimizer.lr=1,0.1,0.01",
+        '--axis optimizer.lr: a key and "=" are needed, such as optimizer.lr=1,0.1,0.01',
         "--axis optimizer.lr=1,,2: optimizer.lr: a value is missing beside a comma; "
         f"allowed: {forms}",
         "--axis lr=1: lr: unknown key; did you mean optimizer.lr?",

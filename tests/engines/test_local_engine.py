@@ -13,7 +13,6 @@ import pytest
 from sweeps import bits, make_plan, workers_of
 
 from bnexp.engines import Engine, Event, InlineEngine, LocalEngine, Progress, RunEnded, Trouble
-from bnexp.engines import local as local_module
 from bnexp.engines.base import Workplace
 from bnexp.errors import DatasetError, OutputError
 from bnexp.plan import Plan, Stack, cut_stacks
@@ -212,10 +211,15 @@ def test_the_stop_flag_ends_long_epochs_within_two_seconds(jobs: int) -> None:
     assert not any(isinstance(event, RunEnded) for event in events)
 
 
-def test_the_stop_flag_ends_workers_that_do_not_listen(inject: Callable[[str], None]) -> None:
+@pytest.mark.parametrize("call", ["CDLL", "PyDLL"])
+def test_the_stop_flag_ends_workers_that_do_not_listen(
+    inject: Callable[[str], None], call: str
+) -> None:
+    """They sleep in C, where PyDLL keeps even their other threads from running."""
     plan = make_plan({"init.scale": [1.0, 0.5]})
     first = next(iter(plan.runs))
-    inject(_REPLACE.format(body=f"if runs[0].id != {first!r}: import time; time.sleep(60)"))
+    sleep = f"import ctypes; ctypes.{call}(None).sleep(60)"
+    inject(_REPLACE.format(body=f"if runs[0].id != {first!r}: {sleep}"))
     events, seconds = stop_after_an_epoch(LocalEngine(Workplace(), jobs=2), stacks_of(plan, 1))
     assert events
     assert seconds < 2
@@ -262,7 +266,7 @@ def test_a_worker_that_cannot_be_started_is_an_output_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     popen = subprocess.Popen
-    started = []
+    started: list[int] = []
 
     def refuse_the_second(*arguments: Any, **options: Any) -> Any:
         if started:
@@ -270,7 +274,7 @@ def test_a_worker_that_cannot_be_started_is_an_output_error(
         started.append(1)
         return popen(*arguments, **options)
 
-    monkeypatch.setattr(local_module.subprocess, "Popen", refuse_the_second)
+    monkeypatch.setattr(subprocess, "Popen", refuse_the_second)
     plan = make_plan({"init.scale": [1.0, 0.5]})
     with pytest.raises(OutputError, match="a worker process cannot be started: Resource"):
         list(LocalEngine(Workplace(), jobs=2).train(stacks_of(plan, 1), threading.Event()))

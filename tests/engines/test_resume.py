@@ -28,7 +28,7 @@ def work(
 ) -> dict[str, RunResult]:
     """Train runs as one stack, keeping a checkpoint of every epoch, and stop after some epoch."""
     stop = threading.Event()
-    results = {}
+    results: dict[str, RunResult] = {}
     workplace = Workplace(checkpoints=folder, checkpoint_seconds=0)
     for event in work_on(Stack(tuple(runs)), workplace, SHELF, stop):
         if isinstance(event, RunEnded):
@@ -74,7 +74,7 @@ def test_runs_go_on_in_other_stacks_with_the_same_bits(
     plan = make_plan(axes, seeds=2, **{**UNEVEN, "training__epochs": 6, **changes})
     runs = list(plan.runs.values())
     uninterrupted = whole(plan)
-    results = {}
+    results: dict[str, RunResult] = {}
     # Together, then in other parts and orders: neighbours with and without momentum and dropout.
     for until, cut in ((2, [runs]), (4, parts(runs, 3, 8)), (None, parts(runs[::-1], 1, 12))):
         for part in cut:

@@ -1,39 +1,28 @@
 from __future__ import annotations
 
-import csv
-import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sweeps import finished_runs, made_up, make_plan, public_folder, read_only
+from sweeps import (
+    SCALES,
+    fill,
+    finished_runs,
+    made_up,
+    make_plan,
+    public_folder,
+    read_only,
+    snapshot,
+)
 
-from bnexp.config import load_sweep
 from bnexp.errors import OutputError, ResultsError
-from bnexp.plan import Plan, plan_run, plan_sweep
+from bnexp.plan import plan_run
 from bnexp.records import RunState
-from bnexp.store import folder as folder_module
 from bnexp.store.checkpoints import write_states
 from bnexp.store.folder import ResultsFolder, folder_for, newest_folder
 from bnexp.store.journal import NAME, Journal, encode_entry
 from bnexp.store.results import load_results
-
-SCALES = {"init.scale": [1.0, 0.1]}
-
-
-def fill(path: Path, plan: Plan, runs: int | None = None, **options: Any) -> list[str]:
-    """Give a folder made-up results for what it lacks; return the runs that it lacked."""
-    with ResultsFolder(path, plan, "sweep", **options) as folder:
-        pending = [run for run in plan.runs if run not in folder.finished()]
-        for run in pending[:runs]:
-            folder.add(made_up(run, value=int(run, 16) / 16**16))
-        folder.write_views()
-    return pending
-
-
-def snapshot(path: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(path)): p.read_bytes() for p in path.rglob("*") if p.is_file()}
 
 
 @pytest.mark.parametrize(
@@ -49,6 +38,7 @@ def snapshot(path: Path) -> dict[str, bytes]:
     ids=str,
 )
 def test_the_same_question_has_the_same_folder(changes: dict[str, Any]) -> None:
+    changes = dict(changes)
     axes = changes.pop("axes", SCALES)
     asked = folder_for(make_plan(axes, **changes).config, "sweep")
     assert asked == folder_for(make_plan(SCALES).config, "sweep")

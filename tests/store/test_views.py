@@ -2,22 +2,24 @@ from __future__ import annotations
 
 import csv
 import threading
-import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from sweeps import finished_runs, made_up, make_plan, public_folder, read_only
+from sweeps import (
+    SCALES,
+    fill,
+    finished_runs,
+    made_up,
+    make_plan,
+    snapshot,
+)
 
 from bnexp.config import load_sweep
-from bnexp.errors import OutputError, ResultsError
-from bnexp.plan import Plan, plan_run, plan_sweep
-from bnexp.records import RunState
-from bnexp.store import folder as folder_module
-from bnexp.store.checkpoints import write_states
-from bnexp.store.folder import ResultsFolder, folder_for, newest_folder
-from bnexp.store.journal import NAME, Journal, encode_entry
-from bnexp.store.results import load_results
+from bnexp.plan import plan_sweep
+from bnexp.store.folder import ResultsFolder, folder_for
+
 
 @pytest.mark.parametrize(
     "steps",
@@ -91,7 +93,8 @@ def test_views_follow_results_every_few_seconds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 0.0
-    monkeypatch.setattr(folder_module.time, "monotonic", lambda: now)
+    clock = SimpleNamespace(monotonic=lambda: now)
+    monkeypatch.setattr("bnexp.store.folder.time", clock)
     plan = make_plan({"init.scale": [1.0, 0.1, 0.01]})
     one, two, _ = plan.runs
 
@@ -159,5 +162,3 @@ def test_what_killed_processes_left_half_written_is_removed(tmp_path: Path) -> N
     names = {"journal.jsonl", "metrics.csv", "runs.csv", "plan.yaml", "environment.json"}
     assert snapshot(tmp_path).keys() - {".lock"} == names | {"plot.png"}
     assert not (tmp_path / "checkpoints").exists()
-
-
