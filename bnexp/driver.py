@@ -74,13 +74,13 @@ def train_plan(folder: ResultsFolder, options: Options, watcher: Watcher) -> Res
     if pending:
         _compare_versions(folder, started, options, watcher)
     epochs = {run: epoch for run, (epoch, _) in started.items()}
-    watcher.start(plan, len(finished), sum(epochs.values()))
     stop = threading.Event()
     caught: list[int] = []
     with contextlib.ExitStack() as guard:
         try:
+            _get_data(pending, options, watcher)
+            watcher.start(plan, len(finished), sum(epochs.values()))
             if pending:
-                _get_data(pending, options, watcher)
                 # From here until the views are written: a download ends by KeyboardInterrupt.
                 caught = guard.enter_context(signals(stop))
                 _train(folder, pending, epochs, stop, options, watcher)

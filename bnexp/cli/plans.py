@@ -13,9 +13,9 @@ from bnexp.config import Config, network_spec, steps_per_epoch, total_steps
 from bnexp.config.dump import dump_value
 from bnexp.describe import Dense, NetworkSpec, Norm
 from bnexp.environment import available_cores
-from bnexp.errors import ResultsError
-from bnexp.plan import Plan, Stack, cut_stacks, plan_sweep, question, run_multiply_adds
-from bnexp.store.folder import folder_for
+from bnexp.plan import Plan, Stack, cut_stacks, plan_sweep, run_multiply_adds
+from bnexp.store.folder import folder_for, refuse_other_question
+from bnexp.store.journal import NAME, read_journal
 from bnexp.store.results import load_results
 
 _MOST_VALUES = 20
@@ -82,10 +82,7 @@ def _count_finished(folder: Path, plan: Plan) -> int:
     if not folder.is_dir() or not any(folder.iterdir()):
         return 0
     results = load_results(folder)
-    if question(results.config, "sweep") != question(plan.config, "sweep"):
-        raise ResultsError(
-            f"{folder} holds the answer to another question; choose another folder with --output"
-        )
+    refuse_other_question(folder, read_journal(folder / NAME), plan.config, "sweep")
     ended = {run for run, result in results.runs.items() if result.status != "failed"}
     return len(plan.runs.keys() & ended)
 

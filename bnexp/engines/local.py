@@ -1,8 +1,8 @@
 """Worker processes on this machine: the default engine.
 
-Each worker is started as a module of ours, so a script or notebook needs no ``__main__`` guard, in
-a session of its own, so that Ctrl-C reaches only the driver. One thread per worker reads its
-answers; the driver's own thread hands out stacks and yields events.
+Each worker runs a module of ours, so a script or notebook needs no ``__main__`` guard, in a session
+of its own, so that Ctrl-C reaches only the driver. One thread per worker reads its answers; the
+driver's own thread hands out stacks and yields events.
 """
 
 from __future__ import annotations
@@ -26,6 +26,14 @@ from bnexp.environment import ONE_THREAD
 from bnexp.errors import OutputError
 from bnexp.plan import Stack
 
+#: What ``python -m bnexp.engines.worker`` does, but never with modules of the working folder, which
+#: Python before 3.11 puts first.
+_WORK = """
+import sys
+sys.path = [place for place in sys.path if place]
+from bnexp.engines.worker import main
+main()
+"""
 _POLL_SECONDS = 0.1
 #: Enough to finish writing a checkpoint; nothing else is kept of a stack that is stopped.
 _SECONDS_TO_STOP = 1.0
@@ -41,7 +49,7 @@ class _Worker:
         self.tries = 0
         try:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "bnexp.engines.worker"],
+                [sys.executable, "-c", _WORK],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 encoding="utf-8",
@@ -75,9 +83,9 @@ class _Worker:
 
 
 def _worker_environment() -> dict[str, str]:
-    """The caller's environment and module path, without its working folder before all else."""
+    """The caller's environment and module path, with one BLAS thread."""
     path = os.pathsep.join(place or str(Path.cwd()) for place in sys.path)
-    return {**os.environ, **ONE_THREAD, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
+    return {**os.environ, **ONE_THREAD, "PYTHONPATH": path}
 
 
 def _read_answers(worker: _Worker, stdout: IO[str], answers: _Answers) -> None:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bnexp.config.schema import Config
-from bnexp.errors import ResultsError
+from bnexp.errors import BnexpError, ResultsError
 from bnexp.files import remove_leftovers, writing
 from bnexp.plan import Plan, question, question_hash
 from bnexp.records import RunResult
 from bnexp.store.checkpoints import discard_finished
-from bnexp.store.journal import NAME, Journal, is_journal
+from bnexp.store.journal import NAME, Journal, is_journal, read_journal
 from bnexp.store.lock import FolderLock, is_lock_file
 from bnexp.store.results import read_results
 from bnexp.store.views import remove_view_leftovers, write_plan, write_views
@@ -32,14 +32,47 @@ def folder_for(config: Config, command: str, root: Path = ROOT) -> Path:
 
 
 def newest_folder(root: Path = ROOT) -> Path:
-    """Return the results folder that was written to last. Raises ResultsError if there is none."""
-    journals = sorted(root.glob(f"*/{NAME}"), key=lambda path: path.stat().st_mtime)
+    """Return the results folder that was written to last, one with a finished run if there is any.
+
+    Raises ResultsError if there is none.
+    """
+    journals = sorted(root.glob(f"*/{NAME}"), key=lambda path: path.stat().st_mtime, reverse=True)
     if not journals:
         raise ResultsError(
             f"no results in {root.resolve()} yet; make some with `bnexp sweep --weights logspace`, "
             "or name a results folder"
         )
-    return journals[-1].parent
+    begun = (path for path in journals if any("result" in entry for entry in _entries(path)))
+    return next(begun, journals[0]).parent
+
+
+def _entries(journal: Path) -> list[dict[str, Any]]:
+    """Return a journal's entries; a damaged one is for whoever asks for it by name."""
+    try:
+        return read_journal(journal)
+    except BnexpError:
+        return []
+
+
+def refuse_other_question(
+    path: Path, entries: Iterable[Mapping[str, Any]], config: Config, command: str
+) -> None:
+    """Raise ResultsError, with the difference, if the folder's journal answers another question."""
+    asks = [entry for entry in entries if "ask" in entry]
+    asked = json.loads(json.dumps(question(config, command)))
+    if not asks or asks[-1].get("question") == asked:
+        return
+    old, new = dict(_flat(asks[-1].get("question", {}))), dict(_flat(asked))
+    changed = [
+        f"  {key}: {_shown(old.get(key))} there, {_shown(new.get(key))} asked"
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key) != new.get(key)
+    ]
+    raise ResultsError(
+        f"{path} holds the answer to another question:\n"
+        + "\n".join(changed)
+        + "\nchoose another folder with --output, or set this one aside with --fresh"
+    )
 
 
 class ResultsFolder:
@@ -79,10 +112,9 @@ class ResultsFolder:
         }
         # Through JSON, as the journal's own entries went: tuples are lists there.
         ask = json.loads(json.dumps(ask))
-        last = next((e for e in reversed(self._journal.entries) if "ask" in e), None)
-        if last is not None and last.get("question", {}) != ask["question"]:
-            self._refuse(last.get("question", {}), ask["question"])
-        if ask != last:
+        entries = self._journal.entries
+        refuse_other_question(self.path, entries, self.plan.config, self.command)
+        if ask != next((entry for entry in reversed(entries) if "ask" in entry), None):
             self._journal.append(ask)
         self.results = read_results(self.path, self._journal.entries)
         remove_view_leftovers(self.path)
@@ -146,19 +178,6 @@ class ResultsFolder:
             lock.folder = aside
         finally:
             lock.release()
-
-    def _refuse(self, there: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
-        old, new = dict(_flat(there)), dict(_flat(asked))
-        changed = [
-            f"  {key}: {_shown(old.get(key))} there, {_shown(new.get(key))} asked"
-            for key in sorted(old.keys() | new.keys())
-            if old.get(key) != new.get(key)
-        ]
-        raise ResultsError(
-            f"{self.path} holds the answer to another question:\n"
-            + "\n".join(changed)
-            + "\nchoose another folder with --output, or set this one aside with --fresh"
-        )
 
 
 def _refuse_foreign(path: Path) -> None:

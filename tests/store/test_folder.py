@@ -218,3 +218,12 @@ def test_the_newest_folder_is_the_one_written_to_last(tmp_path: Path) -> None:
     journal.append({"note": 1})
     journal.close()
     assert newest_folder(tmp_path) == tmp_path / "b"
+
+
+def test_a_folder_without_a_finished_run_is_not_the_newest_while_another_has_one(
+    tmp_path: Path,
+) -> None:
+    fill(tmp_path / "finished", make_plan(SCALES))
+    with ResultsFolder(tmp_path / "begun", make_plan(SCALES), "sweep"):
+        pass
+    assert newest_folder(tmp_path) == tmp_path / "finished"
