@@ -8,17 +8,20 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, SupportsIndex
 
-from bnexp.config import Config, load_sweep
+from bnexp.config import Config, load_run, load_sweep
 from bnexp.driver import Options, Watcher, train_plan
 from bnexp.environment import available_cores
 from bnexp.errors import ConfigError
-from bnexp.plan import Plan, plan_run, plan_sweep
+from bnexp.plan import Plan, plan_run, plan_sweep, step_seconds
 from bnexp.store.folder import ResultsFolder, folder_for
 from bnexp.store.results import Results
 
+#: Seconds; a signal is answered between two steps.
+_LONG_STEP = 0.5
+
 
 def run(
-    config: Config | str | PathLike[str],
+    config: Config | Mapping[str, Any] | str | PathLike[str],
     *,
     seed: int | None = None,
     overrides: Sequence[str] = (),
@@ -28,9 +31,12 @@ def run(
     strict: bool = False,
     watcher: Watcher | None = None,
 ) -> Results:
-    """Train one config in this process and return its results; what is finished is not repeated.
+    """Train one config and return its results; what is finished is not repeated.
 
-    ``config`` is a ``Config`` or the path of a YAML file; its sweep is left out. ``overrides`` are
+    It is trained in this process, or on a worker where a single step takes long.
+
+    ``config`` is a ``Config``, the path of a YAML file, or a mapping of what such a file says; its
+    sweep is left out. ``overrides`` are
     texts such as ``"optimizer.lr=0.1"``. Results go to ``output``, by default
     ``results/<name>-<hash>`` in the working folder; ``fresh`` sets an older folder aside under a
     numbered name. ``data_dir`` is where datasets are looked for first. ``strict`` refuses to go on
@@ -41,13 +47,15 @@ def run(
     and InterruptedRunError after Ctrl-C or SIGTERM: nothing finished is lost, and the same call
     goes on from there.
     """
-    loaded = load_sweep(config, overrides=_texts(overrides), seed=_number(seed))
-    options = Options(data_dir=_path(data_dir), strict=strict)
-    return _train(plan_run(loaded), "run", options, output, fresh, watcher)
+    plan = plan_run(load_run(config, overrides=_texts(overrides), seed=_number(seed)))
+    # A step that takes long cannot be stopped in this process: a worker can.
+    jobs = int(step_seconds(plan.config) > _LONG_STEP)
+    options = Options(jobs=jobs, data_dir=_path(data_dir), strict=strict)
+    return _train(plan, "run", options, output, fresh, watcher)
 
 
 def sweep(
-    config: Config | str | PathLike[str] | None = None,
+    config: Config | Mapping[str, Any] | str | PathLike[str] | None = None,
     *,
     axes: Mapping[str, str | Iterable[Any]] | None = None,
     weights: str | Iterable[float] | None = None,
@@ -63,13 +71,14 @@ def sweep(
 ) -> Results:
     """Train all cells of a sweep on worker processes and return their results.
 
-    ``config`` is a ``Config``, the path of a YAML file, or None for the built-in one (initial
+    ``config`` is as for ``run``, or None for the built-in one (initial
     scales on the embedded digits), whose own axes give way to those named here. ``axes`` maps
     config keys to their values (a list, an array, a list of lists of layers) or to a SPEC such as
     ``"logspace(0, -4, 16)"``. ``weights`` are the values of ``init.scale``; where that is the only
     axis, batch norm is compared with none. Every cell is trained with ``seeds`` seeds from ``seed``
     on. ``jobs`` is the number of workers (default: the cores available; 0 trains in this process).
-    No ``__main__`` guard is needed. For the rest, and for what is raised, see ``run``.
+    No ``__main__`` guard is needed. The results are those of the whole folder: cells of earlier
+    sweeps of the same question are among them. For the rest, and for what is raised, see ``run``.
     """
     loaded = load_sweep(
         config,

@@ -67,6 +67,14 @@ def train_plan(folder: ResultsFolder, options: Options, watcher: Watcher) -> Res
     OutputError, and ResultsError under ``strict``.
     """
     plan = folder.plan
+    if folder.aside:
+        watcher.note(f"older results were set aside as {folder.aside}")
+    others = len(folder.results.cells) - len(plan.cells)
+    if others:
+        watcher.note(
+            f"{folder.path} holds {others} cells of earlier sweeps, too; tables and plots show "
+            "them all (--output or --fresh keeps sweeps apart)"
+        )
     finished = folder.finished()
     pending = [run for run in plan.runs.values() if run.id not in finished]
     started = read_epochs(folder.checkpoints) if folder.checkpoints.is_dir() else {}
@@ -87,11 +95,14 @@ def train_plan(folder: ResultsFolder, options: Options, watcher: Watcher) -> Res
         finally:
             watcher.close()
             folder.write_views()
-    done, total = len(folder.finished()), len(plan.runs)
+    finished = folder.finished()
+    done, total = len(finished), len(plan.runs)
     if caught and done < total:
+        # A file may still hold runs that have ended, beside those that have not.
+        begun = len(read_epochs(folder.checkpoints).keys() & plan.runs.keys() - finished.keys())
         raise InterruptedRunError(
-            f"stopped; {done} of {total} runs are finished and kept in {folder.path}. "
-            "Give the same command again to go on from there.",
+            f"stopped; {done} of {total} runs are finished and {begun} more are in checkpoints, "
+            f"all kept in {folder.path}. Give the same command again to go on from there.",
             caught[0],
         )
     return folder.results

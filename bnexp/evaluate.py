@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bnexp.config.schema import EvaluateConfig
+from bnexp.config.schema import Config
 from bnexp.data import Dataset
 from bnexp.nn import Network, SoftmaxCrossEntropy
 from bnexp.optim import WeightPenalty
+from bnexp.plan.identity import evaluated
 
 Array = NDArray[Any]
 
@@ -19,7 +21,7 @@ CHUNK = 500
 
 
 class Evaluator:
-    """Evaluates a stack as ``config`` says; every result is a (K,) array in float64.
+    """Evaluates a stack as its config says; every result is a (K,) array in float64.
 
     A loss is the mean cross-entropy plus the run's weight penalties, on every set of examples (as
     Keras reports it). ``running`` (K, 3) holds the sums since the last record: loss times examples,
@@ -28,7 +30,7 @@ class Evaluator:
 
     def __init__(
         self,
-        config: EvaluateConfig,
+        config: Config,
         dataset: Dataset,
         network: Network,
         loss: SoftmaxCrossEntropy,
@@ -36,10 +38,12 @@ class Evaluator:
     ) -> None:
         self.network, self.loss, self.penalty = network, loss, penalty
         self.running = np.zeros((len(network.theta), 3))
-        self.is_running = config.train == "running"
+        # Counts, not "all": runs of one stack may have said the same in different words.
+        train, test, _ = evaluated(config)
+        self.is_running = train == "running"
         self.sets = {
-            "train": (config.train, dataset.x_train, dataset.y_train),
-            "test": (config.test, dataset.x_test, dataset.y_test),
+            "train": (train, dataset.x_train, dataset.y_train),
+            "test": (test, dataset.x_test, dataset.y_test),
         }
 
     def add_batch(self, losses: Array, right: Array, batch: int) -> None:
@@ -47,24 +51,35 @@ class Evaluator:
         if self.is_running:
             self.running += np.stack([losses * batch, right, np.full(len(losses), batch)], axis=1)
 
-    def measure(self, *, last: bool) -> dict[str, NDArray[np.float64]]:
-        """Return the metrics of a record by name; ``last`` says that it is the run's last one."""
+    def measure(
+        self, *, last: bool, should_stop: Callable[[], bool] = lambda: False
+    ) -> dict[str, NDArray[np.float64]] | None:
+        """Return the metrics of a record by name; ``last`` says that it is the run's last one.
+
+        ``should_stop`` is asked before every chunk of examples; None when it said yes.
+        """
         metrics: dict[str, NDArray[np.float64]] = {}
         for name, (what, x, y) in self.sets.items():
             if what == "running":
                 metrics["running_loss"] = self.running[:, 0] / self.running[:, 2]
                 metrics["running_accuracy"] = self.running[:, 1] / self.running[:, 2]
                 self.running[...] = 0
-            elif what == "all" or isinstance(what, int) or (what == "last" and last):
-                count = what if isinstance(what, int) else len(x)
-                loss, accuracy = self._evaluate(x[:count], y[:count])
-                metrics[f"{name}_loss"], metrics[f"{name}_accuracy"] = loss, accuracy
+            elif isinstance(what, int) or (isinstance(what, list) and last):
+                count = what if isinstance(what, int) else what[1]
+                measured = self._evaluate(x[:count], y[:count], should_stop)
+                if measured is None:
+                    return None
+                metrics[f"{name}_loss"], metrics[f"{name}_accuracy"] = measured
         return metrics
 
-    def _evaluate(self, x: Array, y: NDArray[np.intp]) -> tuple[Array, Array]:
+    def _evaluate(
+        self, x: Array, y: NDArray[np.intp], should_stop: Callable[[], bool]
+    ) -> tuple[Array, Array] | None:
         losses = np.zeros(len(self.network.theta))
         right = np.zeros(len(losses), np.intp)
         for start in range(0, len(x), CHUNK):
+            if should_stop():
+                return None
             part = x[start : start + CHUNK].T[None]
             logits = self.network.forward(part, train=False)
             more = self.loss.measure(logits, y[None, start : start + CHUNK])

@@ -59,8 +59,8 @@ def train_stack(
     loss (cross-entropy plus penalties) or an evaluated loss is not finite: it keeps its records,
     gets none after, and the others' bits do not change.
     """
-    stack = _Stack(runs, dataset, states or {}, fingerprint)
     with np.errstate(all="ignore"):
+        stack = _Stack(runs, dataset, states or {}, fingerprint)
         for epoch in range(stack.epoch, runs[0].config.training.epochs):
             started = time.perf_counter()
             if not stack.train_epoch(epoch, should_stop):
@@ -115,7 +115,7 @@ class _Stack:
             sampling=self.training.sampling,
             drop_last=self.training.drop_last,
         )
-        self.evaluator = Evaluator(config.evaluate, dataset, self.network, self.loss, self.penalty)
+        self.evaluator = Evaluator(config, dataset, self.network, self.loss, self.penalty)
         self.diverged: dict[str, tuple[int, int]] = {}
         self.network.initialize(config.init.scheme, dataset.order)
         self._begin(states, fingerprint)
@@ -172,13 +172,11 @@ class _Stack:
             if should_stop():
                 return False
             self.update(epoch, x, labels)
-            if self.first_step and index == 0:
-                self.evaluate(epoch)
+            if self.first_step and index == 0 and not self.evaluate(epoch, should_stop):
+                return False
             if self.step == self.last_step:
                 break
-        if not self.first_step:
-            self.evaluate(epoch + 1)
-        return True
+        return self.first_step or self.evaluate(epoch + 1, should_stop)
 
     def update(self, epoch: int, x: Array, labels: NDArray[np.intp]) -> None:
         """Make one update of every run on its batch."""
@@ -194,19 +192,24 @@ class _Stack:
         self._mark_diverged(losses, epoch)
         self.optimizer.step(self.network.theta, self.network.grads)
 
-    def evaluate(self, epoch: int) -> None:
-        """Add a record, with ``epoch`` epochs completed, to every run that has not diverged."""
-        metrics = self.evaluator.measure(last=self.step == self.last_step)
+    def evaluate(self, epoch: int, should_stop: Callable[[], bool]) -> bool:
+        """Add a record, with ``epoch`` epochs completed, to every run that has not diverged.
+
+        False when told to stop before it was measured.
+        """
+        last = self.step == self.last_step
+        metrics = self.evaluator.measure(last=last, should_stop=should_stop)
+        if metrics is None:
+            return False
         for name, values in metrics.items():
             if name.endswith("loss"):
                 self._mark_diverged(values, epoch)
-        if not metrics:
-            return
         for k, run in enumerate(self.runs):
-            if run.id not in self.diverged:
+            if metrics and run.id not in self.diverged:
                 rounded = {name: _round(column[k]) for name, column in metrics.items()}
                 self.new_records[run.id] = Record(epoch, self.step, rounded)
                 self.records[k] = (*self.records[k], self.new_records[run.id])
+        return True
 
     def _mark_diverged(self, losses: Array, epoch: int) -> None:
         if np.isfinite(losses).all():

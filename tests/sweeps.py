@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -167,6 +168,26 @@ def _processes() -> Iterator[tuple[int, int, str, str]]:
             state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
             command = (folder / "cmdline").read_bytes().decode(errors="replace").replace("\0", " ")
             yield int(folder.name), int(parent), state, command
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[set[str]]:
+    """Read a file over and over while inside; yields the set of the contents seen so far."""
+    seen: set[str] = set()
+    stop = threading.Event()
+
+    def read() -> None:
+        while not stop.is_set():
+            with contextlib.suppress(FileNotFoundError):
+                seen.add(path.read_text())
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        yield seen
+    finally:
+        stop.set()
+        reader.join()
 
 
 @contextlib.contextmanager

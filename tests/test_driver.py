@@ -10,11 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from sweeps import (
-    bits,
-    make_plan,
-    wait_until,
-)
+from sweeps import bits, config_text, make_plan, python, reading, wait_until
 
 from bnexp.driver import Options, Watcher, signals, train_plan
 from bnexp.engines import Progress
@@ -25,6 +21,33 @@ from bnexp.store.checkpoints import read_epochs, write_states
 from bnexp.store.folder import ResultsFolder
 from bnexp.store.journal import NAME, encode_entry, read_journal
 from bnexp.store.results import load_results
+
+_SCRIPT = """
+import threading
+import bnexp
+
+def work():
+    results = bnexp.sweep("config.yaml", jobs=2, output="out")
+    print(results.finished)
+
+{call}
+"""
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["work()", "thread = threading.Thread(target=work); thread.start(); thread.join()"],
+    ids=["plain", "thread"],
+)
+def test_a_plain_script_without_a_main_guard_can_sweep(tmp_path: Path, call: str) -> None:
+    axes = {"training.epochs": [1, 2, 3]}
+    (tmp_path / "config.yaml").write_text(config_text(axes))
+    (tmp_path / "script.py").write_text(_SCRIPT.format(call=call))
+    assert python("script.py", cwd=tmp_path) == (0, "(3, 3)\n", "")
+    with ResultsFolder(tmp_path / "here", make_plan(axes), "sweep") as folder:
+        train_plan(folder, Options(), Watcher())
+    for name in ("metrics.csv", "runs.csv"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "here" / name).read_bytes()
 
 
 def test_a_module_in_the_working_folder_does_not_get_into_workers(
@@ -119,23 +142,27 @@ def test_views_are_current_and_whole_while_a_sweep_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(folder_module, "_VIEW_SECONDS", 0.0)
-    plan = make_plan({"training.epochs": list(range(1, 13))})
-    seen: set[str] = set()
-    stop = threading.Event()
-
-    def read() -> None:
-        while not stop.is_set():
-            if (tmp_path / "metrics.csv").exists():
-                seen.add((tmp_path / "metrics.csv").read_text())
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    with ResultsFolder(tmp_path, plan, "sweep") as folder:
-        train_plan(folder, Options(jobs=1), Watcher())
-    stop.set()
-    reader.join()
-    assert len(seen) > 2
+    monkeypatch.setattr(folder_module, "_VIEW_SHARE", 0.0)
+    plan = make_plan({"training.epochs": list(range(1, 9))})
     epochs = {run.id: run.config.training.epochs for run in plan.runs.values()}
+
+    class Look(Notes):
+        looks = 0
+
+        def progress(self, event: Progress) -> None:
+            if not self.ends:
+                return
+            self.looks += 1
+            rows = csv.DictReader((tmp_path / "metrics.csv").read_text().splitlines())
+            shown = Counter(row["run"] for row in rows)
+            assert shown == {end.run: epochs[end.run] for end in self.ends}
+
+    with (
+        reading(tmp_path / "metrics.csv") as seen,
+        ResultsFolder(tmp_path, plan, "sweep") as folder,
+    ):
+        train_plan(folder, Options(), look := Look())
+    assert look.looks > 8
     for view in seen:
         rows = list(csv.DictReader(view.splitlines()))
         shown = Counter(row["run"] for row in rows)

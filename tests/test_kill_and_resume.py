@@ -84,15 +84,15 @@ def kill_when(condition: Callable[[], Any], place: Path, **options: Any) -> None
     driver = start("-c", DRIVE, cwd=place, **options)
     wait_until(condition, "the moment to kill the driver")
     workers = workers_of(driver.pid)
+    killed = time.monotonic()
     driver.kill()
-    finish(driver)
-    assert driver.returncode == -signal.SIGKILL
+    assert driver.wait() == -signal.SIGKILL
     # Nothing holds the lock from now on, although workers may still be busy.
     with ResultsFolder(place / "out", make_plan(AXES, **CHANGES), "sweep"):
         pass
-    killed = time.monotonic()
     wait_until(lambda: not any(map(is_running, workers)), "workers end without their driver")
     assert time.monotonic() - killed < 2
+    finish(driver)
 
 
 def test_a_driver_killed_again_and_again_loses_no_finished_run(
@@ -185,10 +185,11 @@ def test_a_signal_ends_a_sweep_cleanly_and_it_goes_on_from_there(
     status, out, err = finish(driver)
     assert time.monotonic() - sent < 2
     finished = finished_runs(place / "out")
+    begun = read_epochs(place / "out" / "checkpoints").keys() - set(finished)
     assert (status, out) == (code, "")
     assert err.splitlines()[-1] == (
-        f"error: stopped; {len(finished)} of 10 runs are finished and kept in out. "
-        "Give the same command again to go on from there."
+        f"error: stopped; {len(finished)} of 10 runs are finished and {len(begun)} more are in "
+        "checkpoints, all kept in out. Give the same command again to go on from there."
     )
     assert "Traceback" not in err and "Warning" not in err
     assert len(workers) == 2 and not any(map(is_running, workers))
@@ -292,29 +293,4 @@ if "bnexp.engines.worker" in " ".join(sys.orig_argv):
     code, _, err = python(*SWEEP, cwd=place)
     assert code == 0
     assert "8 of 10 runs are finished already" in err
-    assert views(place / "out") == views(uninterrupted)
-
-
-_SCRIPT = """
-import sys, threading
-import bnexp
-
-def work():
-    results = bnexp.sweep("config.yaml", jobs=2, output="out")
-    print(results.finished)
-
-{call}
-"""
-
-
-@pytest.mark.parametrize(
-    "call",
-    ["work()", "thread = threading.Thread(target=work); thread.start(); thread.join()"],
-    ids=["plain", "thread"],
-)
-def test_a_plain_script_without_a_main_guard_can_sweep(
-    place: Path, uninterrupted: Path, call: str
-) -> None:
-    (place / "script.py").write_text(_SCRIPT.format(call=call))
-    assert python("script.py", cwd=place) == (0, "(10, 10)\n", "")
     assert views(place / "out") == views(uninterrupted)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,20 +41,25 @@ def network_rows(spec: NetworkSpec) -> list[tuple[str, str, str, str]]:
 
 
 def plan_facts(plan: Plan, jobs: int) -> dict[str, Any]:
-    """Return the plan in numbers; those of one network are the first run's."""
+    """Return the plan in numbers; where runs differ, ``[smallest, largest]``."""
     stacks = cut_stacks(plan.runs.values(), jobs=jobs)
-    first = next(iter(plan.runs.values())).config
+    configs = [run.config for run in plan.runs.values()]
     return {
         "cells": len(plan.cells),
         "runs": len(plan.runs),
         "stacks": len(stacks),
         "jobs": jobs,
-        "parameters": network_spec(first).parameters,
-        "steps_per_epoch": steps_per_epoch(first),
-        "steps": total_steps(first),
+        "parameters": _range(network_spec(config).parameters for config in configs),
+        "steps_per_epoch": _range(map(steps_per_epoch, configs)),
+        "steps": _range(map(total_steps, configs)),
         "multiply_adds": sum(run_multiply_adds(run.config) for run in plan.runs.values()),
         "rough_seconds": round(_rough_seconds(stacks, jobs), 1),
     }
+
+
+def _range(numbers: Iterable[int]) -> int | list[int]:
+    ordered = sorted(set(numbers))
+    return ordered[0] if len(ordered) == 1 else [ordered[0], ordered[-1]]
 
 
 def print_plan(
@@ -120,13 +125,17 @@ def print_facts(facts: dict[str, Any]) -> None:
     )
     click.echo(
         f"{_count(facts['parameters'], 'parameter')}, {_count(facts['steps'], 'step')} a run "
-        f"({facts['steps_per_epoch']:,} an epoch)"
+        f"({_span(facts['steps_per_epoch'])} an epoch)"
     )
     click.echo(f"{_large(facts['multiply_adds'])} multiply-adds, {_time(facts['rough_seconds'])}")
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+def _count(number: int | list[int], noun: str) -> str:
+    return f"{_span(number)} {noun}" + ("" if number == 1 else "s")
+
+
+def _span(number: int | list[int]) -> str:
+    return f"{number:,}" if isinstance(number, int) else f"{number[0]:,} to {number[1]:,}"
 
 
 def _large(number: int) -> str:
@@ -137,8 +146,8 @@ def _large(number: int) -> str:
 
 
 def _time(seconds: float) -> str:
-    if seconds < 1:
-        return "less than a second"
+    if seconds < 1.5:
+        return "about a second or less"
     if seconds < 90:
         return f"roughly {seconds:.0f} seconds"
     hours, minutes = seconds / 3600, seconds / 60

@@ -26,7 +26,7 @@ def _formats(
     return names
 
 
-@click.command("plot", epilog="Example: bnexp plot --y test_accuracy --format png,pdf")
+@click.command("plot", epilog="Example: bnexp plot --y train_loss --format png,pdf")
 @click.argument("folder", required=False, type=click.Path(file_okay=False, path_type=Path))
 @click.option(
     "--y",

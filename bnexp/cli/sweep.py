@@ -20,7 +20,8 @@ from bnexp.cli.streams import say
     metavar="KEY=SPEC",
     multiple=True,
     help="Sweep a key of the config; may be given often. SPEC is logspace(A, B, N) (powers of "
-    "ten; logspace alone is 0, -4, 16), linspace(A, B, N), or values with commas.",
+    "ten; logspace alone is 0, -4, 16), linspace(A, B, N), or values with commas. In a shell "
+    "brackets need quotes: --axis 'optimizer.lr=logspace(-3, 0, 4)'.",
 )
 @click.option(
     "--seeds",

@@ -12,13 +12,14 @@ from bnexp.config.mistakes import ConfigMistakesError
 from bnexp.config.network import network_spec, steps_per_epoch, test_size, total_steps, train_size
 from bnexp.config.schema import Config
 from bnexp.config.spec import parse_spec
-from bnexp.config.sweep import load_sweep
+from bnexp.config.sweep import load_run, load_sweep
 
 __all__ = [
     "Config",
     "ConfigMistakesError",
     "dump_config",
     "load_config",
+    "load_run",
     "load_sweep",
     "load_text",
     "name_cell",

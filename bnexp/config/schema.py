@@ -65,7 +65,8 @@ Count = Annotated[int, Field(ge=1), BeforeValidator(_whole)]
 CountOrAll = Literal["all"] | Count
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
+# Closer to 1 a share is 1 in float32.
+Share = Annotated[float, Field(ge=0, le=0.999999, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0, lt=2**32), BeforeValidator(_whole)]
 Units = Annotated[int, Field(ge=1, le=100_000), BeforeValidator(_whole)]
 Epochs = Annotated[int, Field(ge=1, le=1_000_000), BeforeValidator(_whole)]

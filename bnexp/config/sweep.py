@@ -1,13 +1,14 @@
-"""The config of a sweep, with the axes that its arguments name."""
+"""The config of a sweep, with the axes that its arguments name, and that of a run."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any
 
 from bnexp.config.dump import dump_config
-from bnexp.config.fields import canonical_key
+from bnexp.config.fields import SHORT_SECTIONS, canonical_key
 from bnexp.config.files import read_text
 from bnexp.config.load import BUILTIN, load_config, load_text
 from bnexp.config.mistakes import ConfigMistakesError, shown
@@ -15,7 +16,7 @@ from bnexp.config.schema import Config
 
 
 def load_sweep(
-    config: Config | str | PathLike[str] | None,
+    config: Config | Mapping[str, Any] | str | PathLike[str] | None,
     *,
     axes: Sequence[str] = (),
     weights: str | None = None,
@@ -23,7 +24,7 @@ def load_sweep(
     seed: int | None = None,
     overrides: Sequence[str] = (),
 ) -> Config:
-    """Return the config of a sweep; ``config`` is one, or the path of one, or None.
+    """Return the config of a sweep; ``config`` is one, or a mapping or the path of one, or None.
 
     None takes the built-in config, whose own axes give way to those that are named. ``axes`` are
     texts ``key=SPEC``, each key once, and ``weights`` is the SPEC of ``init.scale``; where that is
@@ -36,7 +37,39 @@ def load_sweep(
     if weights is not None and set(loaded.sweep.axes) == {"init.scale"}:
         named.append("norm.kind=batch,none")
         loaded = _load(config, axes=named, **arguments)
+    _refuse_overruled(overrides, loaded)
     return loaded
+
+
+def _refuse_overruled(overrides: Sequence[str], config: Config) -> None:
+    """Refuse to set a key that is swept: the value would be lost without a word."""
+    pairs = [text.partition("=") for text in overrides]
+    lost = [
+        f"--set {shown(key + equals + value, 80)}: {canonical_key(key.strip())} is swept, so this "
+        f"has no effect; sweep that value alone: --axis {key.strip()}={value.strip()}"
+        for key, equals, value in pairs
+        if _one_key(key.strip(), value) in config.sweep.axes
+    ]
+    if lost:
+        raise ConfigMistakesError(lost)
+
+
+def _one_key(key: str, value: str) -> str:
+    """Return the key that an override sets; a mapping for a section sets others too."""
+    return "" if value.lstrip().startswith("{") else canonical_key(SHORT_SECTIONS.get(key, key))
+
+
+def load_run(
+    config: Config | Mapping[str, Any] | str | PathLike[str],
+    *,
+    seed: int | None = None,
+    overrides: Sequence[str] = (),
+) -> Config:
+    """Return the config of a single run, given as for ``load_sweep``; its sweep is not used.
+
+    Raises ``ConfigMistakesError``.
+    """
+    return _load(config, axes=(), overrides=overrides, seeds=None, seed=seed)
 
 
 def _refuse_repeated(named: Sequence[str]) -> None:
@@ -51,12 +84,26 @@ def _refuse_repeated(named: Sequence[str]) -> None:
         )
 
 
-def _load(config: Config | str | PathLike[str] | None, **arguments: Any) -> Config:
+def _load(
+    config: Config | Mapping[str, Any] | str | PathLike[str] | None, **arguments: Any
+) -> Config:
     if config is None and arguments["axes"]:
         return load_text(read_text(BUILTIN), "built-in config", bare=True, **arguments)
+    if isinstance(config, Mapping):
+        return load_text(_yaml(config), "config", **arguments)
     if not isinstance(config, Config):
         return load_config(config, **arguments)
     numbers = (arguments["seeds"], arguments["seed"])
     if arguments["axes"] or arguments["overrides"] or numbers != (None, None):
         return load_text(dump_config(config), "config", **arguments)
     return config
+
+
+def _yaml(config: Mapping[str, Any]) -> str:
+    """Write a mapping of plain values as YAML, of which JSON is a part."""
+    try:
+        return json.dumps(config)
+    except (TypeError, ValueError) as error:
+        raise ConfigMistakesError(
+            [f"config: {error}; allowed: a mapping of names to numbers, words, lists and mappings"]
+        ) from None

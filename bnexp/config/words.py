@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bnexp.config.fields import LAYERS, LEAVES, SECTIONS, Leaf
+from bnexp.config.fields import LAYERS, LEAVES, SECTIONS, Leaf, canonical_key
 from bnexp.config.mistakes import shown
 from bnexp.config.nodes import ListNode, MapNode, Node, Scalar
 from bnexp.config.scalars import number_remedy, read_scalar
@@ -23,6 +23,7 @@ _ALIASES = {
     "units": "network.layers",
     "weights": "init.scale",
     "std": "init.scale",
+    "weight_decay": "regularization.l2",
     "seeds": "sweep.seeds",
     "axes": "sweep.axes",
 }
@@ -63,7 +64,7 @@ def _bounds(schema: Mapping[str, Any], *, last: int) -> str:
     if "exclusiveMaximum" in schema and last:
         schema = {**schema, "maximum": schema["exclusiveMaximum"] + last}
     if "minimum" in schema and "maximum" in schema:
-        return f" from {schema['minimum']:,} to {schema['maximum']:,}"
+        return f" from {_bound(schema['minimum'])} to {_bound(schema['maximum'])}"
     signs = (("exclusiveMinimum", ">"), ("minimum", ">="), ("exclusiveMaximum", "<"))
     said = [f" {sign} {_bound(schema[name])}" for name, sign in signs if name in schema]
     return " and".join(said)
@@ -155,6 +156,8 @@ def explain_layer(node: Node) -> str:
 def explain_unknown(section: str, key: str) -> str:
     """Say that ``key`` is no key of ``section`` (empty: of the config), and which may be meant."""
     own = own_keys(section)
+    if section == "sweep" and canonical_key(key) in LEAVES:
+        return f'unknown key; an axis stands under "axes:", so write axes: {{{key}: ...}}'
     meant = suggest(section, key) if len(key) <= 60 else ()
     if meant:
         return f"unknown key; did you mean {' or '.join(meant)}?"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from bnexp.data import Dataset, load_dataset
 from bnexp.data.layout import drop_unused_features
@@ -16,6 +16,9 @@ from bnexp.plan import Run, Stack
 from bnexp.records import RunState
 from bnexp.store.checkpoints import read_states, write_states
 from bnexp.train import train_stack
+
+#: How long training goes on after it was told to stop, to end its epoch.
+_SECONDS_TO_END_EPOCH = 0.4
 
 
 class DataShelf:
@@ -99,18 +102,34 @@ def _train_together(
 ) -> Iterator[Event]:
     folder = workplace.checkpoints
     saved = time.monotonic()
+    should_stop = _after_a_moment(stop)
     ends = train_stack(
         runs,
         dataset,
         states=states,
         fingerprint=fingerprint(),
-        should_stop=stop.is_set,
+        should_stop=should_stop,
     )
     for end in ends:
         for result in end.ended:
             yield RunEnded(result)
         yield Progress(end.epoch, len(end.active), end.records)
         due = time.monotonic() - saved >= workplace.checkpoint_seconds
-        if folder and end.active and due:
+        if folder and end.active and (due or stop.is_set()):
             write_states(folder, end.states())
             saved = time.monotonic()
+        if stop.is_set():
+            return
+
+
+def _after_a_moment(stop: threading.Event) -> Callable[[], bool]:
+    """Ask ``stop`` with a delay, in which a short epoch comes to its end and to a checkpoint."""
+    deadline: float | None = None
+
+    def should_stop() -> bool:
+        nonlocal deadline
+        if deadline is None and stop.is_set():
+            deadline = time.monotonic() + _SECONDS_TO_END_EPOCH
+        return deadline is not None and time.monotonic() >= deadline
+
+    return should_stop

@@ -2,7 +2,7 @@
 
 from bnexp.plan.cells import AxisValue, Cell, Plan, Run, plan_run, plan_sweep
 from bnexp.plan.identity import effective, question, question_hash, run_id
-from bnexp.plan.stacks import Stack, cut_stacks, run_multiply_adds, stack_key
+from bnexp.plan.stacks import Stack, cut_stacks, run_multiply_adds, stack_key, step_seconds
 
 __all__ = [
     "AxisValue",
@@ -19,4 +19,5 @@ __all__ = [
     "run_id",
     "run_multiply_adds",
     "stack_key",
+    "step_seconds",
 ]

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from bnexp.config import resolve, test_size, train_size
+from bnexp.config import resolve, test_size, total_steps, train_size
 from bnexp.config.schema import Config
 from bnexp.describe import DATASETS
 
@@ -50,7 +50,8 @@ def effective(config: Config) -> dict[str, Any]:
     }
     if optimizer.momentum:
         facts["optimizer"] |= {"momentum": optimizer.momentum, "nesterov": optimizer.nesterov}
-    if training.sampling == "shuffle" and train_size(config) % training.batch_size:
+    cut = training.sampling == "shuffle" and train_size(config) % training.batch_size
+    if cut and total_steps(config) > 1:
         facts["training"]["drop_last"] = training.drop_last
     penalties = {"l1": config.regularization.l1, "l2": config.regularization.l2}
     facts["regularization"] = {key: value for key, value in penalties.items() if value}
@@ -68,8 +69,12 @@ def _effective_norm(config: Config, evaluation_mode: bool) -> dict[str, Any]:
         return {"kind": "none"}
     facts = norm.model_dump(mode="json")
     facts["eps"] = norm.eps + 0.0  # -0.0 is 0.0
+    facts["momentum"] = norm.momentum + 0.0
+    if not norm.momentum:  # nothing of the start is left after a step
+        del facts["start_var"]
     if not evaluation_mode:  # only evaluation reads the running averages
-        del facts["momentum"], facts["start_var"]
+        del facts["momentum"]
+        facts.pop("start_var", None)
     return facts
 
 
@@ -78,13 +83,16 @@ def evaluated(config: Config) -> tuple[Any, Any, bool]:
 
     Each is a number of examples, ``["last", number]`` for once at the end, "running" or "none".
     """
-    train = _examples(config.evaluate.train, train_size(config))
-    test = _examples(config.evaluate.test, test_size(config))
+    once = config.training.epochs == 1  # the only record is the last one
+    train = _examples(config.evaluate.train, train_size(config), once)
+    test = _examples(config.evaluate.test, test_size(config), once)
     return train, test, not (train in ("running", "none") and test == "none")
 
 
-def _examples(what: str | int, size: int) -> Any:
-    return {"all": size, "last": ["last", size]}.get(what, what) if isinstance(what, str) else what
+def _examples(what: str | int, size: int, once: bool) -> Any:
+    if what == "last" and not once:
+        return ["last", size]
+    return size if what in ("all", "last") else what
 
 
 def question(config: Config, command: str) -> dict[str, Any]:

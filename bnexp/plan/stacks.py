@@ -61,6 +61,12 @@ def run_multiply_adds(config: Config) -> int:
     return steps + examples * spec.multiply_adds
 
 
+def step_seconds(config: Config) -> float:
+    """Return a rough estimate of the time that one update of one run takes on one core."""
+    flops = 2 * network_spec(config).step_multiply_adds(config.training.batch_size)
+    return flops / _FLOPS + _STEP_SECONDS
+
+
 def cut_stacks(
     runs: Iterable[Run], *, jobs: int, started: Mapping[str, int] | None = None
 ) -> list[Stack]:

@@ -24,6 +24,8 @@ from bnexp.store.views import remove_view_leftovers, write_plan, write_views
 #: Where results folders stand unless --output says otherwise, from the working folder.
 ROOT = Path("results")
 _VIEW_SECONDS = 3.0
+#: After views that took long, wait so many times as long: large sweeps must not be slowed by them.
+_VIEW_SHARE = 20
 
 
 def folder_for(config: Config, command: str, root: Path = ROOT) -> Path:
@@ -88,8 +90,8 @@ class ResultsFolder:
         self.command = command
         self.checkpoints = path / "checkpoints"
         _refuse_foreign(path)
-        if fresh and (path / NAME).exists():
-            self._set_aside()
+        #: Where an older folder went, if ``fresh`` moved one.
+        self.aside = self._set_aside() if fresh and (path / NAME).exists() else None
         with writing(path):
             path.mkdir(parents=True, exist_ok=True)
         self._lock = FolderLock(path)
@@ -157,16 +159,15 @@ class ResultsFolder:
         started = time.monotonic()
         write_views(self.results)
         self._clean()
-        # Large sweeps must not spend their time on views.
-        took = time.monotonic() - started
-        self._is_viewed, self._view_due = True, time.monotonic() + _VIEW_SECONDS + 20 * took
+        wait = _VIEW_SECONDS + _VIEW_SHARE * (time.monotonic() - started)
+        self._is_viewed, self._view_due = True, time.monotonic() + wait
 
     def _clean(self) -> None:
         with writing(self.checkpoints):
             discard_finished(self.checkpoints, self._ended().keys())
 
-    def _set_aside(self) -> None:
-        """Rename the old folder to the first free numbered name."""
+    def _set_aside(self) -> Path:
+        """Rename the old folder to the first free numbered name, and return that."""
         lock = FolderLock(self.path)
         lock.acquire()
         try:
@@ -176,6 +177,7 @@ class ResultsFolder:
             with writing(self.path):
                 self.path.rename(aside)
             lock.folder = aside
+            return aside
         finally:
             lock.release()
 

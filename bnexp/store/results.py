@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Results:
     """The cells of a sweep and the results of the runs that are finished.
 
@@ -32,6 +32,11 @@ class Results:
     axes: Mapping[str, tuple[AxisValue, ...]]
     cells: tuple[Cell, ...]
     runs: Mapping[str, RunResult]
+
+    def __repr__(self) -> str:
+        done, total = self.finished
+        axes = ", ".join(f"{key} ({len(values)})" for key, values in self.axes.items())
+        return f"<Results {self.folder}: {done} of {total} runs, axes: {axes or 'none'}>"
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -89,9 +94,9 @@ class Results:
     ) -> NDArray[np.float64]:
         """Return one cell's metric at each record.
 
-        ``values`` name the cell by its axes, with ``__`` for the dot: ``init__scale=0.01``. Raises
-        ResultsError when no cell, or no finished one, is meant, and for a metric that nobody
-        recorded.
+        ``values`` name the cell by its axes, with ``__`` for the dot: ``init__scale=0.01``; three
+        digits of a number are enough, as titles show it. Raises ResultsError when no cell, or no
+        finished one, is meant, and for a metric that nobody recorded.
         """
         import numpy as np
 
@@ -99,16 +104,18 @@ class Results:
             recorded = ", ".join(self.metrics or METRICS)
             raise ResultsError(f"{self.folder}: no metric {metric!r}; there are {recorded}")
         wanted = {key.replace("__", "."): _tuples(value) for key, value in values.items()}
-        for cell in self.cells:
-            if cell.seed == seed and dict(cell.values) == wanted:
-                if cell.run not in self.runs:
-                    raise ResultsError(
-                        f"{self.folder}: the run of {wanted}, seed {seed}, is missing"
-                    )
-                records = self.runs[cell.run].records
-                return np.array([r.metrics[metric] for r in records if metric in r.metrics])
-        axes = {key: list(axis) for key, axis in self.axes.items()}
-        raise ResultsError(f"{self.folder}: no cell {wanted} with seed {seed}; the axes are {axes}")
+        of_seed = [cell for cell in self.cells if cell.seed == seed]
+        exact = [cell for cell in of_seed if dict(cell.values) == wanted]
+        near = [cell for cell in of_seed if _shown_alike(cell.values, wanted)]
+        found = exact or near
+        if len(found) != 1:
+            axes = {key: list(axis) for key, axis in self.axes.items()}
+            message = f"{self.folder}: no cell {wanted} with seed {seed}; the axes are {axes}"
+            raise ResultsError(message)
+        if found[0].run not in self.runs:
+            raise ResultsError(f"{self.folder}: the run of {wanted}, seed {seed}, is missing")
+        records = self.runs[found[0].run].records
+        return np.array([r.metrics[metric] for r in records if metric in r.metrics])
 
     def to_pandas(self) -> Any:
         """Return ``rows()`` as a data frame. Raises ModuleNotFoundError without pandas."""
@@ -190,6 +197,15 @@ def _axes(config: Config, cells: Sequence[Cell]) -> dict[str, tuple[AxisValue, .
             everything = tuple(sorted(everything, key=_value_key, reverse=descending))
         axes[key] = everything
     return axes
+
+
+def _shown_alike(values: Mapping[str, AxisValue], wanted: Mapping[str, AxisValue]) -> bool:
+    """Whether all values are equal when numbers are shown with three digits."""
+
+    def shown(value: AxisValue) -> AxisValue:
+        return f"{value:.3g}" if isinstance(value, float) else value
+
+    return {k: shown(v) for k, v in values.items()} == {k: shown(v) for k, v in wanted.items()}
 
 
 def _sort_key(cell: Cell) -> tuple[Any, ...]:

@@ -97,7 +97,7 @@ def test_dry_run_prints_the_plan_and_trains_nothing(call):
     assert second == "norm.kind   batch, none"
     assert facts[0].startswith("96 cells, 96 runs in ")
     assert facts[0].endswith(" on 2 workers")
-    assert facts[1] == "48,410 parameters, 191 steps a run (10 an epoch)"
+    assert facts[1] == "47,910 to 48,410 parameters, 191 steps a run (10 an epoch)"
     assert re.fullmatch(r"\d+ billion multiply-adds, (less than a|roughly \d+) seconds?", facts[2])
     assert last.startswith("0 of 96 runs finished in results/fig6-18-digits-")
     assert not Path("results").exists()

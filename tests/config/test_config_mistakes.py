@@ -45,7 +45,7 @@ plot: {y: test_acc}
         "c.yaml:8:14: norm.kind: btach is not known, did you mean batch?; "
         "allowed: none, batch (off, on)",
         'c.yaml:8:26: norm.eps: "1e-5" is text; write 1e-5 without quotes; allowed: a number >= 0',
-        "c.yaml:8:44: norm.momentum: 1 is out of range; allowed: a number >= 0 and < 1",
+        "c.yaml:8:44: norm.momentum: 1 is out of range; allowed: a number from 0 to 0.999999",
         "c.yaml:8:58: norm.start_var: true is not a number; allowed: 0, 1",
         "c.yaml:9:16: regularization: there is no value; leave the key out for the defaults; "
         "allowed: a mapping of l1, l2, dropout",

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import csv
-import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +12,9 @@ from sweeps import (
     finished_runs,
     made_up,
     make_plan,
+    reading,
     snapshot,
+    wait_until,
 )
 
 from bnexp.config import load_sweep
@@ -121,26 +122,18 @@ def test_views_follow_results_every_few_seconds(
 
 def test_a_reader_never_sees_half_a_view(tmp_path: Path) -> None:
     plan = make_plan({"init.scale": [1 / n for n in range(1, 40)]})
-    seen: set[bytes] = set()
-    stop = threading.Event()
-
-    def read() -> None:
-        while not stop.is_set():
-            if (tmp_path / "metrics.csv").exists():
-                seen.add((tmp_path / "metrics.csv").read_bytes())
-
-    reader = threading.Thread(target=read)
-    reader.start()
     written = set()
-    with ResultsFolder(tmp_path, plan, "sweep") as folder:
+    with (
+        reading(tmp_path / "metrics.csv") as seen,
+        ResultsFolder(tmp_path, plan, "sweep") as folder,
+    ):
         for run in plan.runs:
             folder.add(made_up(run))
             folder.write_views()
-            written.add((tmp_path / "metrics.csv").read_bytes())
-    stop.set()
-    reader.join()
+            written.add((tmp_path / "metrics.csv").read_text())
+            wait_until(lambda: seen, "the reader reads")
+        wait_until(lambda: len(seen) > 1, "the reader reads again")
     assert len(written) == len(plan.runs)
-    assert len(seen) > 1
     assert seen <= written
 
 
