@@ -229,3 +229,16 @@ def test_an_ignored_signal_stays_ignored() -> None:
         assert stop.is_set() and caught == [signal.SIGTERM]
     finally:
         signal.signal(signal.SIGINT, old)
+
+
+def test_a_folder_set_aside_and_cells_of_earlier_sweeps_are_said_aloud(tmp_path: Path) -> None:
+    said = []
+    for scales, fresh in (([1.0, 0.1], False), ([0.5], False), ([0.5], True)):
+        watcher = Notes()
+        plan = make_plan({"init.scale": scales}, training__epochs=1)
+        with ResultsFolder(tmp_path / "out", plan, "sweep", fresh=fresh) as folder:
+            train_plan(folder, Options(), watcher)
+        said.append(watcher.notes)
+    assert said[0] == []
+    assert said[1][0].startswith(f"{tmp_path / 'out'} holds 2 cells of earlier sweeps, too")
+    assert said[2] == [f"older results were set aside as {tmp_path / 'out.1'}"]

@@ -119,3 +119,37 @@ def test_a_config_object_is_as_good_as_its_file(write):
 def test_an_axis_named_twice_is_refused(arguments, place):
     with pytest.raises(ConfigMistakesError, match=re.escape(f"{place}: this axis is named before")):
         load_sweep(None, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("override", "key"),
+    [
+        ("init.scale=0.5", "init.scale"),
+        ("norm=off", "norm.kind"),
+        ("norm.kind = batch", "norm.kind"),
+    ],
+)
+def test_setting_a_swept_key_is_refused(override, key):
+    with pytest.raises(ConfigMistakesError, match=f"{key} is swept, so this has no effect"):
+        load_sweep(None, overrides=[override])
+
+
+def test_setting_beside_the_axes_is_fine():
+    config = load_sweep(None, overrides=["norm={eps: 1e-3}", "optimizer.lr=0.5"])
+    assert (config.norm.eps, config.optimizer.lr) == (1e-3, 0.5)
+
+
+def test_a_mapping_is_as_good_as_a_file(write):
+    mapping = {
+        "name": "c",
+        "data": {"name": "digits", "train": 100},
+        "norm": "batch",
+        "optimizer": {"lr": 1e-3},
+        "sweep": {"axes": {"init.scale": "1,2"}},
+    }
+    path = write("norm: batch\noptimizer: {lr: 1e-3}\nsweep: {axes: {init.scale: '1,2'}}")
+    assert load_sweep(mapping) == load_sweep(path)
+    with pytest.raises(ConfigMistakesError, match="-1 is out of range"):
+        load_sweep({"optimizer": {"lr": -1}})
+    with pytest.raises(ConfigMistakesError, match="allowed: a mapping of names"):
+        load_sweep({"optimizer": object()})

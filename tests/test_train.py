@@ -10,6 +10,7 @@ import pytest
 from small_runs import BOOK, make_data, make_run, same, train
 
 from bnexp.data.layout import drop_unused_features
+from bnexp.plan import stack_key
 from bnexp.train import train_stack
 
 DATA = make_data()
@@ -212,3 +213,37 @@ def test_leaving_unused_features_out_changes_nothing_but_rounding():
         one, two = train([run], data)[run.id], train([run], packed)[run.id]
         for a, b in zip(one.records, two.records, strict=True):
             assert a.metrics == pytest.approx(b.metrics, rel=1e-6)
+
+
+def test_a_scale_beyond_float32_diverges_and_its_neighbor_does_not():
+    wild, quiet = make_run(init__scale=1e39), make_run()
+    results = train([wild, quiet], DATA)
+    assert results[wild.id].status == "diverged"
+    assert same(results[quiet.id], train([quiet], DATA)[quiet.id])
+
+
+def test_one_stack_may_say_the_same_evaluation_in_two_ways():
+    runs = [
+        make_run(evaluate={"at": "epoch_end", "train": 500, "test": 100}),
+        make_run(
+            evaluate={"at": "epoch_end", "train": 500, "test": "all"},
+            data={"name": "mnist", "train": 1000, "test": 100},
+            regularization__dropout=0.2,
+        ),
+    ]
+    assert stack_key(runs[0].config) == stack_key(runs[1].config)
+    for order in (runs, runs[::-1]):
+        together = train(order, DATA)
+        assert all(same(together[run.id], train([run], DATA)[run.id]) for run in runs)
+
+
+def test_an_evaluation_can_be_stopped():
+    run = make_run(evaluate={"at": "first_step", "train": "all", "test": "all"})
+    asked = []
+
+    def should_stop():
+        asked.append(None)
+        return len(asked) == 4  # the first update, the second chunk of training examples, tests
+
+    assert list(train_stack([run], DATA, should_stop=should_stop)) == []
+    assert len(asked) == 4

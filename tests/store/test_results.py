@@ -161,3 +161,19 @@ def test_what_is_no_results_folder_is_refused(tmp_path: Path) -> None:
         with pytest.raises(ResultsError, match="not a results folder") as caught:
             load_results(folder)
         assert caught.value.exit_code == 4
+
+
+def test_three_digits_of_a_value_are_enough_to_name_a_cell(tmp_path: Path) -> None:
+    plan = make_plan({"init.scale": [0.292864456463, 0.0857695898591, 0.1, 0.1001]})
+    results = keep(tmp_path, plan, *map(made_up, plan.runs))
+    near = results.curve("train_loss", init__scale=0.293)
+    assert near.tolist() == results.curve("train_loss", init__scale=0.292864456463).tolist()
+    assert len(results.curve("train_loss", init__scale=0.1)) == len(near)  # exact beats near
+    with pytest.raises(ResultsError, match="no cell"):
+        results.curve("train_loss", init__scale=0.10005)  # two are as near
+
+
+def test_results_are_shown_in_a_line(tmp_path: Path) -> None:
+    plan = make_plan({"init.scale": [1.0, 0.1]}, seeds=2)
+    results = keep(tmp_path, plan, made_up(next(iter(plan.runs))))
+    assert repr(results) == f"<Results {tmp_path}: 1 of 4 runs, axes: init.scale (2)>"
