@@ -27,7 +27,7 @@ def _formats(
 
 
 @click.command("plot", epilog="Example: bnexp plot --y train_loss --format png,pdf")
-@click.argument("folder", required=False, type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
 @click.option(
     "--y",
     metavar="METRIC",
@@ -37,13 +37,13 @@ def _formats(
 @click.option(
     "--panel",
     metavar="KEY",
-    show_default="the config's, else the longest axis",
+    show_default="the config's, else the longest axis of several, or one of over 6 values",
     help="The swept key that makes the panels.",
 )
 @click.option(
     "--arm",
     metavar="KEY",
-    show_default="the config's, else norm.kind",
+    show_default="the config's, else norm.kind, or an only axis of up to 6 values",
     help="The swept key that makes the lines in a panel.",
 )
 @click.option(
@@ -74,6 +74,8 @@ def command(
 
     if text and (formats or output):
         raise click.UsageError("--text prints and writes no file; leave --format and --output out")
+    if folder is not None and folder.is_file():
+        raise click.UsageError(f"{folder} is a file; plot draws a folder that a run or sweep wrote")
     results = load_results(folder or newest_folder())
     finished, total = results.finished
     if finished < total:

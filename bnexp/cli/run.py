@@ -35,4 +35,6 @@ def command(config: Path, as_json: bool, **options: Any) -> None:
         say("note: `bnexp run` leaves the config's sweep out; `bnexp sweep` trains it")
     results = run(loaded, watcher=LineWatcher(), **options)
     pictures = list(draw(results)) if results.metrics else []
+    if not pictures:
+        say("there is no picture: the run ended before its first record")
     finish(results, as_json=as_json, pictures=pictures)

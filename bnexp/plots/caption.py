@@ -7,26 +7,38 @@ sweep is there. A key that is swept is left out, since panels or arms show it. N
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Collection
 from typing import Any
 
 from bnexp.describe import DATASETS
 from bnexp.plots.lines import QUANTILES
-from bnexp.plots.panels import Selection
+from bnexp.plots.panels import Selection, seed_counts
 from bnexp.plots.words import layers_text, number_text, phrase
 from bnexp.store.results import Results
 
 
-def caption_lines(results: Results, selection: Selection, width: int) -> list[str]:
-    """Return the caption in lines of at most ``width`` characters."""
+def caption_lines(
+    results: Results, selection: Selection, width: int, *, metrics: Collection[str] = ()
+) -> list[str]:
+    """Return the caption in lines of at most ``width`` characters.
+
+    ``metrics`` are all that the figure draws, where that is more than the metric of ``selection``.
+    """
+    drawn = metrics or (selection.metric,)
     setting = [
-        _data(results, selection.metric),
+        _data(results, drawn),
         _network(results),
         _optimizer(results),
         _init(results),
         _norm(results),
         _regularization(results),
     ]
-    reading = [_seeds(results, selection), _evaluation(results), _progress(results)]
+    reading = [
+        _seeds(results, selection),
+        _evaluation(results),
+        _penalties(results, drawn),
+        _progress(results),
+    ]
     lines = _wrap(setting, width)
     if len(lines) > 1:
         return _wrap(setting + reading, width)
@@ -55,14 +67,16 @@ def _fixed(results: Results, key: str) -> Any:
     return value
 
 
-def _data(results: Results, metric: str) -> str:
+def _data(results: Results, metrics: Collection[str]) -> str:
     name = _fixed(results, "data.name")
     if name is None:
         return ""
     parts = [DATASETS[name].title]
     for part, word in (("train", "training"), ("test", "test")):
         count = _fixed(results, f"data.{part}")
-        if count is None or (part == "test" and not metric.startswith("test")):
+        if count is None:
+            continue
+        if part == "test" and not any(metric.startswith("test") for metric in metrics):
             continue
         known = getattr(DATASETS[name], part)
         parts.append(f"{known if count == 'all' else count:,} {word} examples")
@@ -130,19 +144,38 @@ def _regularization(results: Results) -> str:
 
 def _seeds(results: Results, selection: Selection) -> str:
     seeds = sorted({cell.seed for cell in results.cells})
+    counts = seed_counts(selection.lines)
     if len(seeds) == 1:
         return f"seed {seeds[0]}"
+    if counts in ([], [1]):
+        return f"1 seed for each line, of seeds {', '.join(map(str, seeds))}"
     low, high = (round(100 * share) for share in QUANTILES)
     band = f"{low} % to {high} % quantiles" if selection.quantiles else "min to max"
-    words = f"{len(seeds)} seeds: line median, band {band}"
+    number = " to ".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
+    words = f"{number} seeds: line median, band {band}"
     if any(line.diverged for line in selection.lines):
         words += ", over the runs not diverged by then"
+    if selection.panel_key is None and any(line.has_seed_lines for line in selection.lines):
+        words += "; thin: each seed"
     return words
 
 
 def _evaluation(results: Results) -> str:
     at = results.config.evaluate.at
     return "evaluated after the first step of each epoch" if at == "first_step" else ""
+
+
+def _penalties(results: Results, metrics: Collection[str]) -> str:
+    """Say that losses are more than the cross-entropy, where some run has a penalty."""
+    if not any(metric.endswith("loss") for metric in metrics):
+        return ""
+    names = []
+    for name in ("l1", "l2"):
+        here = (getattr(results.config.regularization, name),)
+        if any(results.axes.get(f"regularization.{name}", here)):
+            names.append(name)
+    word = "penalties" if len(names) > 1 else "penalty"
+    return f"losses include the {' and '.join(names)} {word}" if names else ""
 
 
 def _progress(results: Results) -> str:

@@ -11,6 +11,8 @@ from bnexp.errors import ConfigError
 from bnexp.records import METRICS
 from bnexp.store.results import Results
 
+#: Most values of a single axis that make arms in one panel instead of panels.
+_MOST_ARMS = 6
 #: Metrics in the order in which one is chosen where nobody asks for one.
 _PREFERRED = (
     "train_accuracy",
@@ -49,8 +51,11 @@ def choose_metric(results: Results, y: str | None) -> str:
     """
     recorded = recorded_metrics(results)
     if y is not None and y not in recorded:
-        wrong = "is not recorded here" if y in METRICS else "is no metric"
-        raise ConfigError(f"y: {y!r} {wrong}; choose one of {', '.join(recorded) or METRICS[1]}")
+        wrong = f"is not recorded in {results.folder}" if y in METRICS else "is no metric"
+        raise ConfigError(
+            f"y: {y!r} {wrong}{_why_missing(results, y)}; "
+            f"choose one of {', '.join(recorded) or METRICS[1]}"
+        )
     if not recorded:
         raise ConfigError(
             "no metric is recorded: set evaluate.train or evaluate.test to something but none"
@@ -65,13 +70,24 @@ def choose_metric(results: Results, y: str | None) -> str:
     return min(preferred, key=lambda name: name.partition("_")[0] in once)
 
 
+def _why_missing(results: Results, metric: str) -> str:
+    """Name the setting because of which no run records ``metric``, if it is one."""
+    part = metric.partition("_")[0]
+    key = "test" if part == "test" else "train"
+    evaluate = results.config.evaluate
+    if part not in ("test", "train", "running") or metric in _configured(results.config):
+        return ""
+    return f" (evaluate.{key} is {getattr(evaluate, key)})"
+
+
 def choose_axes(
     results: Results, panel: str | None, arm: str | None
 ) -> tuple[str | None, tuple[str, ...]]:
     """Return the key that makes panels (None for one panel) and the keys that make arms.
 
     What is not asked for is taken from the config's ``plot`` where it is swept; else arms are by
-    ``norm.kind`` and panels by the axis with most values. All axes left over make arms too.
+    ``norm.kind`` and panels by the axis with most values. All axes left over make arms too, and so
+    does a single axis of few values, that its curves can be compared in one panel.
 
     Raises:
         ConfigError: a key that is asked for is not swept, or both are the same.
@@ -89,6 +105,8 @@ def choose_axes(
     if arm is None:
         arm = next((k for k in (wished.arm, "norm.kind") if k in axes and k != panel), None)
     rest = [key for key in axes if key not in (panel, arm)]
+    if rest == list(axes) and len(rest) == 1 and len(axes[rest[0]]) <= _MOST_ARMS:
+        return None, tuple(rest)
     if panel is None and rest:
         panel = max(rest, key=lambda key: len(axes[key]))
         rest.remove(panel)

@@ -16,7 +16,7 @@ from bnexp.errors import ConfigError
 from bnexp.plots import draw, frame, layout, style
 from bnexp.plots.caption import caption_lines
 from bnexp.plots.choose import choose_metric, recorded_metrics
-from bnexp.plots.limits import x_limits, y_scale
+from bnexp.plots.limits import near_accuracy_scale, x_limits, y_scale
 from bnexp.plots.lines import Line
 from bnexp.plots.notes import Note, Point, line_points, panel_notes
 from bnexp.plots.panels import Panel, Selection, select_panels
@@ -35,6 +35,8 @@ _GAP = 0.75
 
 def plot_curves(results: Results) -> Figure:
     """Draw accuracy and loss of a run by epoch, as a matplotlib figure.
+
+    Where every accuracy is over 0.5, their axis starts at a round value below the lowest.
 
     Raises:
         ConfigError: the results are a sweep's, or no metric was recorded.
@@ -67,8 +69,9 @@ def _draw_curves(results: Results, chosen: Mapping[str, Selection], kinds: list[
         handles.append(frame.mark_handle())
     width = layout.page_width(len(kinds), _GAP)
     columns = frame.legend_columns([str(handle.get_label()) for handle in handles], width)
-    shown = next((s for s in selections if s.metric.startswith("test")), selections[0])
-    caption = caption_lines(results, shown, frame.caption_width(width))
+    # The one with thin lines, which a metric recorded once has not: the caption explains them.
+    shown = max(selections, key=lambda s: any(line.has_seed_lines for line in s.lines))
+    caption = caption_lines(results, shown, frame.caption_width(width), metrics=list(chosen))
     page = layout.make_page(
         len(kinds),
         panel_titles=False,
@@ -104,18 +107,19 @@ def _draw_kind(
     xlim: tuple[float, float],
 ) -> list[Point]:
     """Draw the training and test lines of accuracies or of losses; return the points they cover."""
-    scale = y_scale(kind, lines.values())
+    drawn = lines.values()
+    scale = near_accuracy_scale(drawn) if kind == "accuracy" else y_scale(kind, drawn)
     draw.set_scales(axes, xlim, scale)
     axes.set_ylabel(kind)
     axes.set_xlabel("epoch")
-    floor = 0
+    taken: list[float] = []
     points: list[Point] = []
     for part, line in lines.items():
         label, look = _PARTS[part]
         if line.x:
-            draw.draw_line(axes, line, look, label, each_seed=True)
+            draw.draw_line(axes, line, look, label, scale, each_seed=True)
         # A run that another line marks already needs no mark on the floor as well.
         marked = line if not points else replace(line, curves=tuple(c for c in line.curves if c.x))
-        floor = draw.draw_marks(axes, marked, look, scale, xlim, floor)
+        draw.draw_marks(axes, marked, look, scale, xlim, taken)
         points.extend(line_points(line, xlim, scale))
     return points

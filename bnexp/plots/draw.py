@@ -14,6 +14,9 @@ from bnexp.plots.notes import Note, Point, place_notes
 from bnexp.plots.style import LineStyle
 from bnexp.plots.words import number_text
 
+#: From one mark on the lower edge to the next, in points.
+_MARK_STEP = 1.4 * style.MARK_SIZE
+
 
 def set_scales(axes: Axes, xlim: tuple[float, float], scale: Scale) -> None:
     """Give a panel its limits, ticks and grid."""
@@ -26,7 +29,9 @@ def set_scales(axes: Axes, xlim: tuple[float, float], scale: Scale) -> None:
         axes.yaxis.set_minor_formatter(NullFormatter())
         axes.yaxis.minorticks_off()
     else:
-        axes.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
+        # One interval to spare: 1 - 0.95 is a little more than five times 0.01.
+        intervals = 6 if scale.holds_all else 5
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=intervals, steps=[1, 2, 5, 10]))
     # Plain words instead of mathtext, which takes longer to load than the figure to draw.
     axes.yaxis.set_major_formatter(FuncFormatter(_tick_text))
     axes.set_ylim(scale.low, scale.high)
@@ -38,14 +43,16 @@ def _tick_text(value: float, position: int | None) -> str:
     return number_text(float(value))
 
 
-def draw_line(axes: Axes, line: Line, look: LineStyle, label: str, *, each_seed: bool) -> None:
+def draw_line(
+    axes: Axes, line: Line, look: LineStyle, label: str, scale: Scale, *, each_seed: bool
+) -> None:
     """Draw the median, the band and the diverged runs of one arm.
 
     Runs that diverged, and with ``each_seed`` all runs, are drawn thin under the median.
     """
     several = len(line.curves) > 1
     # On accuracies' limits a line may run along the edge, where clipping would halve it.
-    clip = axes.get_ylim() != (0.0, 1.0)
+    clip = not scale.holds_all
     for curve in line.curves:
         if several and (each_seed or curve.status == "diverged") and len(curve.x) > 1:
             axes.plot(
@@ -77,23 +84,33 @@ def draw_line(axes: Axes, line: Line, look: LineStyle, label: str, *, each_seed:
 
 
 def draw_marks(
-    axes: Axes, line: Line, look: LineStyle, scale: Scale, xlim: tuple[float, float], floor: int
-) -> int:
-    """Mark where each diverged run ended, and return the next free ``floor``.
+    axes: Axes,
+    line: Line,
+    look: LineStyle,
+    scale: Scale,
+    xlim: tuple[float, float],
+    taken: list[float],
+) -> None:
+    """Mark where each diverged run ended.
 
-    A run without a record is marked at the bottom, at the epoch where it ended; each arm that has
-    such runs takes a floor of its own, so that their marks stand one above the other.
+    A run without a record has no value: it is marked on the panel's lower edge, at the epoch where
+    it ended. ``taken`` are the places there of other arms' marks, which this one's stand beside;
+    its own are added.
     """
-    grounded = 0
-    spots = []
+    grounded: set[float] = set()
+    width = axes.bbox.width / axes.figure.dpi * 72
+    step = _MARK_STEP / width * ((xlim[1] - xlim[0]) or 1.0)
+    spots: list[tuple[float, float]] = []
     for curve in line.curves:
         if curve.status != "diverged":
             continue
         if curve.x:
             spots.append((curve.x[-1], scale.share(curve.y[-1])))
         else:
-            spots.append((min(float(curve.epoch), xlim[1]), 0.05 + 0.09 * floor))
-            grounded = 1
+            place = _free_place(min(float(curve.epoch), xlim[1]), step, xlim, taken)
+            spots.append((place, 0.0))
+            grounded.add(place)
+    taken.extend(grounded)
     if spots:
         # y is a share of the panel: a mark stays in sight where the loss has left the limits.
         axes.plot(
@@ -109,7 +126,14 @@ def draw_marks(
             zorder=5,
             label="_diverged",
         )
-    return floor + grounded
+
+
+def _free_place(x: float, step: float, xlim: tuple[float, float], taken: Sequence[float]) -> float:
+    """Return ``x``, or the next place beside it that is at least ``step`` from all in ``taken``."""
+    side = 1 if x <= (xlim[0] + xlim[1]) / 2 else -1
+    while any(abs(x - other) < 0.99 * step for other in taken):
+        x += side * step
+    return x
 
 
 def write_notes(

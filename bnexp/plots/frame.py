@@ -131,10 +131,12 @@ def mark_handle() -> Line2D:
 
 
 def add_legend(figure: Figure, page: layout.Page, handles: Sequence[Line2D], columns: int) -> None:
-    """Add the figure's one legend under the title, above all panels."""
+    """Add the figure's one legend under the title, above all panels, in the order of reading."""
+    # matplotlib fills column by column.
+    ordered = [handle for column in range(columns) for handle in handles[column::columns]]
     top = 1 - (layout.EDGE + layout.TITLE_ROW) / page.height
     figure.legend(
-        handles=list(handles),
+        handles=ordered,
         loc="upper left",
         bbox_to_anchor=(layout.EDGE / page.width, top),
         ncols=columns,

@@ -27,7 +27,8 @@ def plot_grid(
 
     ``y`` is a metric (default: the config's ``plot.y``, else the first accuracy recorded);
     ``panel`` and ``arm`` are swept keys (defaults: the config's, else ``norm.kind`` for the arms
-    and the axis with most values for the panels). No window is opened and no global state touched.
+    and the axis with most values for the panels; a single axis of at most six values makes arms).
+    No window is opened and no global state touched.
 
     Raises:
         ConfigError: a metric that is not recorded, a key that is not swept, or more panels or arms
@@ -105,13 +106,14 @@ def _draw_panel(
 ) -> None:
     """Draw lines, marks and counts of one panel."""
     axes.set_title(panel.title)
-    floor = 0
+    taken: list[float] = []
     points: list[Point] = []
     for index, line in panel.lines.items():
         label = selection.arms[index].label or METRIC_WORDS[selection.metric]
         if line.x:
-            draw.draw_line(axes, line, looks[index], label, each_seed=selection.panel_key is None)
-        floor = draw.draw_marks(axes, line, looks[index], scale, xlim, floor)
+            each = selection.panel_key is None
+            draw.draw_line(axes, line, looks[index], label, scale, each_seed=each)
+        draw.draw_marks(axes, line, looks[index], scale, xlim, taken)
         points.extend(line_points(line, xlim, scale))
     draw.write_notes(axes, panel_notes(panel), points, looks, (page.panel_width, page.panel_height))
 

@@ -1,8 +1,9 @@
 """The limits that all panels share: epochs along x, and y so that panels can be compared.
 
-Accuracies always go from 0 to 1. Losses take their limits from the runs that did not diverge, on a
-log scale when they span decades; the last losses of a diverging run, which may reach 1e30, are
-given one decade above and then cut off. No matplotlib here.
+Accuracies go from 0 to 1, or in the picture of one run from a round value to 1. Losses take their
+limits from the runs that did not diverge, on a log scale when they span decades; the last losses of
+a diverging run, which may reach 1e30, are given one decade above and then cut off. No matplotlib
+here.
 """
 
 from __future__ import annotations
@@ -15,17 +16,20 @@ from bnexp.config.schema import Config
 from bnexp.plots.lines import Line
 from bnexp.store.results import Results
 
+#: Where the axis of accuracies may start if none is lower: round values, highest first.
+_STARTS = (0.99, 0.98, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5)
 #: Losses whose largest value is this many times the smallest are drawn on a log scale.
 LOG_RATIO = 50.0
 
 
 @dataclass(frozen=True)
 class Scale:
-    """The limits of y, and whether it is a log scale."""
+    """The limits of y, whether it is a log scale, and whether no value can be outside them."""
 
     low: float
     high: float
     log: bool = False
+    holds_all: bool = False
 
     def share(self, value: float) -> float:
         """Return where ``value`` stands between the limits: 0 at the low one, 1 at the high one."""
@@ -38,7 +42,7 @@ class Scale:
 def y_scale(metric: str, lines: Iterable[Line]) -> Scale:
     """Return the limits of ``metric`` for all ``lines`` together."""
     if metric.endswith("accuracy"):
-        return Scale(0.0, 1.0)
+        return Scale(0.0, 1.0, holds_all=True)
     kept: list[float] = []
     lost: list[float] = []
     for line in lines:
@@ -52,6 +56,13 @@ def y_scale(metric: str, lines: Iterable[Line]) -> Scale:
     if low > 0 and high / low >= LOG_RATIO:
         return Scale(low / 1.3, high * 1.3, log=True)
     return Scale(min(low, 0.0), high * 1.05 if high > 0 else 1.0)
+
+
+def near_accuracy_scale(lines: Iterable[Line]) -> Scale:
+    """Return limits for accuracies that start close below the lowest one, if all are over 0.5."""
+    lowest = min((y for line in lines for curve in line.curves for y in curve.y), default=0.0)
+    low = next((start for start in _STARTS if start < lowest), 0.0)
+    return Scale(low, 1.0, holds_all=True)
 
 
 def x_limits(results: Results, lines: Sequence[Line]) -> tuple[float, float]:

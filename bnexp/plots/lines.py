@@ -62,6 +62,11 @@ class Line:
         return self.count("diverged")
 
     @property
+    def has_seed_lines(self) -> bool:
+        """Whether there are lines of single seeds to draw under the median."""
+        return len(self.curves) > 1 and any(len(curve.x) > 1 for curve in self.curves)
+
+    @property
     def finished(self) -> int:
         """How many runs ended, well or not."""
         return self.seeds - self.missing

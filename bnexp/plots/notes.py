@@ -106,7 +106,7 @@ def line_points(line: Line, xlim: tuple[float, float], scale: Scale) -> list[Poi
         points.extend(_fill_between(dots))
     for curve in line.curves:
         if curve.status == "diverged":
-            x, y = (curve.x[-1], scale.share(curve.y[-1])) if curve.x else (curve.epoch, 0.05)
+            x, y = (curve.x[-1], scale.share(curve.y[-1])) if curve.x else (curve.epoch, 0.0)
             points.append(((x - xlim[0]) / span, y))
     return points
 

@@ -6,7 +6,7 @@ The grid of ``plot`` and the grid for terminals draw the same ``Selection``. No 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import eq
 
@@ -58,6 +58,11 @@ class Selection:
     def lines(self) -> tuple[Line, ...]:
         """Every line of every panel."""
         return tuple(line for panel in self.panels for line in panel.lines.values())
+
+
+def seed_counts(lines: Iterable[Line]) -> list[int]:
+    """Return the numbers of seeds that there are behind a line, each once, smallest first."""
+    return sorted({line.seeds for line in lines})
 
 
 def select_panels(

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from bnexp.plots.limits import Scale, y_scale
 from bnexp.plots.lines import Line, count_note
-from bnexp.plots.panels import Selection, select_panels
+from bnexp.plots.panels import Selection, seed_counts, select_panels
 from bnexp.plots.words import METRIC_WORDS, number_text
 from bnexp.store.results import Results
 
@@ -45,10 +45,11 @@ def text_grid(
     epochs = sorted({x for line in selection.lines for x in line.x})
     words: list[_Words] = []
     lines: list[Line] = []
+    uneven = len(seed_counts(selection.lines)) > 1
     for found in selection.panels:
         for index, line in found.lines.items():
             title = found.title if index == min(found.lines) else ""
-            words.append((title, selection.arms[index].label, _final(line), _status(line)))
+            words.append((title, selection.arms[index].label, _final(line), _status(line, uneven)))
             lines.append(line)
     widths = _column_widths(words, width, min(_NARROWEST, max(len(epochs), 1)))
     gaps = _GAP * sum(column > 0 for column in widths)
@@ -112,8 +113,16 @@ def _final(line: Line) -> str:
     return number_text(value, plain=True) if abs(value) >= 1000 else f"{value:.3f}"
 
 
-def _status(line: Line) -> str:
-    """Say how the runs ended; nothing where all ended well."""
+def _status(line: Line, uneven: bool) -> str:
+    """Say how the runs ended; nothing where all ended well.
+
+    Where lines are of ``uneven`` numbers of seeds, each says how many it has.
+    """
+    seeds = f"{line.seeds} seed{'s' if line.seeds > 1 else ''}" if uneven else ""
+    return ": ".join(filter(None, (seeds, _endings(line))))
+
+
+def _endings(line: Line) -> str:
     note = count_note(line)
     epochs = sorted({curve.epoch for curve in line.curves if curve.status == "diverged"})
     if not epochs:

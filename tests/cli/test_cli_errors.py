@@ -77,9 +77,13 @@ WRONG = [
     ),
     ("plot no", 4, "no: not a results folder"),
     ("plot folder", 4, "folder: not a results folder"),
-    ("plot empty", 2, "directory 'empty' is a file"),
+    ("plot empty", 2, "empty is a file; plot draws a folder that a run or sweep wrote"),
     ("plot --y foo", 2, "y: 'foo' is no metric; choose one of running_loss"),
-    ("plot --y train_loss", 2, "y: 'train_loss' is not recorded here; choose one of running_loss"),
+    (
+        "plot --y train_loss",
+        2,
+        "y: 'train_loss' is not recorded in results/pair (evaluate.train is running); choose",
+    ),
     ("plot --panel foo", 2, "panel: 'foo' is not swept in these results; swept: init.scale, norm"),
     (
         "plot --arm optimizer.lr",

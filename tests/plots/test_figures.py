@@ -1,87 +1,23 @@
 """What stands in a figure, and that nothing stands over anything else."""
 
-from collections.abc import Iterator
+from dataclasses import replace
 
 import matplotlib as mpl
 import numpy as np
 import pytest
-from make_results import ARMS, SCALES, all_done, book_config, diverging_scales, make_results
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.text import Text
-from matplotlib.transforms import Bbox
+from make_results import ARMS, SCALES, all_done, diverging_scales, make_results
+from see_figure import arms, assert_no_overlap, caption, marks, words
 
 from bnexp.errors import ConfigError
 from bnexp.plan import AxisValue
-from bnexp.plots import plot_curves, plot_grid
+from bnexp.plots import plot_grid
 from bnexp.plots.frame import PageFigure
+from bnexp.plots.style import MARK_SIZE
 from bnexp.store.results import Results
-
-RUNNING = ("running_loss", "running_accuracy", "test_loss", "test_accuracy")
 
 
 def book(seeds=1, fate=diverging_scales, scales=SCALES) -> Results:
     return make_results({"init.scale": scales, "norm.kind": ARMS}, seeds=seeds, fate=fate)
-
-
-def arms(axes: Axes) -> dict[str, Line2D]:
-    return {str(li.get_label()): li for li in axes.lines if not str(li.get_label()).startswith("_")}
-
-
-def marks(axes: Axes) -> list[tuple[float, float]]:
-    found = [line for line in axes.lines if line.get_label() == "_diverged"]
-    return [(float(x), float(y)) for line in found for x, y in np.asarray(line.get_xydata())]
-
-
-def words(axes: Axes) -> list[str]:
-    return [text.get_text() for text in axes.texts]
-
-
-def caption(figure: Figure) -> str:
-    (text,) = (text for text in figure.texts if text.get_gid() == "caption")
-    return text.get_text()
-
-
-def visible_texts(figure: Figure) -> Iterator[tuple[str, Bbox]]:
-    """Every text that is drawn, with its place in pixels."""
-    figure.canvas.draw()
-    canvas = figure.canvas
-    assert isinstance(canvas, FigureCanvasAgg)
-    renderer = canvas.get_renderer()
-    hidden = {
-        id(label)
-        for axes in figure.axes
-        for axis, limits in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim()))
-        for tick in axis.get_major_ticks()
-        for label in (tick.label1, tick.label2)
-        if label is tick.label2 or not limits[0] <= tick.get_loc() <= limits[1]
-    }
-    for text in figure.findobj(Text):
-        if text.get_text() and text.get_visible() and id(text) not in hidden:
-            yield text.get_text(), text.get_window_extent(renderer)
-
-
-def assert_no_overlap(figure: Figure) -> None:
-    page = figure.bbox
-    found = []
-    for text, box in visible_texts(figure):
-        assert page.x0 <= box.x0, text
-        assert box.x1 <= page.x1, text
-        assert page.y0 <= box.y0, text
-        assert box.y1 <= page.y1, text
-        found.append((text, box))
-    for i, (text, box) in enumerate(found):
-        for other, there in found[:i]:
-            assert not box.overlaps(there), (text, other, box, there)
-    outside = {axes.get_title() for axes in figure.axes}
-    outside |= set(caption(figure).splitlines()) | {caption(figure)}
-    outside |= {text.get_text() for legend in figure.legends for text in legend.get_texts()}
-    for text, box in found:
-        if text in outside:
-            for axes in figure.axes:
-                assert not box.overlaps(axes.bbox), text
 
 
 def test_the_book():
@@ -163,8 +99,7 @@ def test_diverged_runs_end_in_a_mark_and_a_count():
     cell = next(c for c in results.cells if c.values["norm.kind"] == "none" and c.seed == 1)
     last = results.runs[cell.run].records[-1]
     (left, floor), (x, y) = marks(axes)
-    assert left == 0.0
-    assert 0 < floor < 0.15
+    assert (left, floor) == (0.0, 0.0)
     assert (x, y) == (last.epoch, last.metrics["train_accuracy"])
     assert words(axes) == ["2 of 3 diverged"]
     assert axes.texts[0].get_color() == arms(axes)["no norm"].get_color()
@@ -174,16 +109,29 @@ def test_diverged_runs_end_in_a_mark_and_a_count():
 def test_one_diverged_run_of_one_says_so():
     axes = plot_grid(book()).axes[0]
     assert words(axes) == ["diverged"]
-    assert marks(axes) == [(0.0, 0.05)]
+    assert marks(axes) == [(0.0, 0.0)]
     assert set(arms(axes)) == {"batch norm"}
 
 
 def test_marks_of_two_arms_without_records_do_not_hide_each_other():
     axes = plot_grid(book(fate=lambda values, seed: ("diverged", 0))).axes[0]
     (x0, y0), (x1, y1) = marks(axes)
-    assert x0 == x1 == 0
-    assert abs(y0 - y1) > 0.05
+    assert y0 == y1 == 0
+    assert x0 == 0
+    pixels = axes.get_xaxis_transform().transform([(x0, 0), (x1, 0)])[:, 0]
+    assert MARK_SIZE / 72 * axes.figure.dpi < pixels[1] - pixels[0] < 0.1 * axes.bbox.width
     assert len(words(axes)) == 2
+
+
+def test_marks_at_the_right_edge_stay_in_the_panel():
+    def fate(values, seed):
+        return "diverged", 0
+
+    results = book(fate=fate, scales=SCALES[:1])
+    late = {key: replace(run, epoch=19) for key, run in results.runs.items()}
+    axes = plot_grid(replace(results, runs=late)).axes[0]
+    (x0, _), (x1, _) = marks(axes)
+    assert x1 < x0 == 19.0
 
 
 def test_several_seeds_have_a_median_and_a_band():
@@ -243,6 +191,30 @@ def test_a_run_is_one_panel_with_a_line_for_each_seed():
     assert list(arms(axes)) == ["training accuracy"]
     assert sum(line.get_label() == "_seed" for line in axes.lines) == 3
     assert not figure.legends
+    said = "3 seeds: line median, band min to max; thin: each seed"
+    assert said in caption(figure).replace("\n", " · ").split(" · ")
+    assert "thin" not in caption(plot_grid(make_results({})))
+    assert "thin" not in caption(plot_grid(book(seeds=3, scales=SCALES[:2], fate=all_done)))
+
+
+def test_a_single_axis_of_few_values_is_compared_in_one_panel():
+    figure = plot_grid(make_results({"optimizer.lr": (0.1, 0.03, 0.01, 0.001)}, seeds=2))
+    (axes,) = figure.axes
+    assert list(arms(axes)) == ["lr = 0.1", "lr = 0.03", "lr = 0.01", "lr = 0.001"]
+    assert axes.get_title() == ""
+    assert axes.get_ylim() == (0.0, 1.0)
+    assert_no_overlap(figure)
+
+
+def test_the_legend_is_read_row_by_row():
+    lrs = tuple(i / 10 for i in range(1, 8))
+    figure = plot_grid(make_results({"optimizer.lr": lrs}), arm="optimizer.lr")
+    (legend,) = figure.legends
+    figure.canvas.draw()
+    places = {text.get_text(): text.get_window_extent() for text in legend.get_texts()}
+    read = sorted(places, key=lambda label: (-round(places[label].y0), places[label].x0))
+    assert len({round(box.y0) for box in places.values()}) == 2
+    assert read == [f"lr = {lr}" for lr in lrs]
 
 
 @pytest.mark.parametrize(
@@ -306,51 +278,3 @@ def test_a_notebook_shows_the_figure():
     figure = plot_grid(make_results({}))
     assert isinstance(figure, PageFigure)
     assert figure._repr_png_().startswith(b"\x89PNG")
-
-
-def curves(**options) -> Figure:
-    config = book_config(evaluate={"train": "running", "test": "all"})
-    return plot_curves(make_results({}, config=config, metrics=RUNNING, **options))
-
-
-def test_curves_of_a_run():
-    figure = curves()
-    assert [axes.get_ylabel() for axes in figure.axes] == ["accuracy", "loss"]
-    for axes in figure.axes:
-        assert list(arms(axes)) == ["training (running mean over mini-batches)", "test"]
-        assert axes.get_xlabel() == "epoch"
-        assert axes.get_xlim() == (0.0, 20.0)
-    assert figure.axes[0].get_ylim() == (0.0, 1.0)
-    (legend,) = figure.legends
-    assert len(legend.get_texts()) == 2
-    assert "10,000 test examples" in caption(figure)
-    assert_no_overlap(figure)
-
-
-def test_curves_mark_each_diverged_run():
-    figure = curves(seeds=3, fate=lambda v, seed: ("diverged", 5) if seed == 1 else ("done", 99))
-    assert words(figure.axes[0]) == ["1 of 3 diverged"]
-    assert [x for x, _ in marks(figure.axes[0])] == [5.0, 5.0]
-    assert figure.axes[0].collections
-    assert_no_overlap(figure)
-
-
-def test_curves_without_any_record_still_show_the_divergence():
-    figure = curves(fate=lambda v, seed: ("diverged", 0))
-    assert words(figure.axes[0]) == ["diverged"]
-    assert marks(figure.axes[0]) == [(0.0, 0.05)]
-
-
-def test_a_metric_recorded_once_is_a_point_and_one_not_recorded_is_left_out():
-    config = book_config(evaluate={"train": "all", "test": "last"})
-    results = make_results({}, config=config, last=["test_accuracy"])
-    figure = plot_curves(results)
-    point = arms(figure.axes[0])["test"]
-    assert point.get_marker() == "o"
-    assert list(np.asarray(point.get_xdata())) == [20.0]
-    assert list(arms(figure.axes[1])) == ["training"]
-
-
-def test_curves_of_a_sweep_are_refused():
-    with pytest.raises(ConfigError, match=r"sweep norm\.kind"):
-        plot_curves(make_results({"norm.kind": ARMS}))

@@ -45,7 +45,11 @@ def test_the_book_by_default():
     ("axes", "options", "panel", "arms"),
     [
         ({"norm.kind": ARMS}, {}, None, ("norm.kind",)),
-        ({"optimizer.lr": LRS}, {}, "optimizer.lr", ()),
+        ({"optimizer.lr": LRS}, {}, None, ("optimizer.lr",)),
+        ({"init.scale": SCALES[:6]}, {}, None, ("init.scale",)),
+        ({"init.scale": SCALES[:7]}, {}, "init.scale", ()),
+        ({"optimizer.lr": LRS}, {"panel": "optimizer.lr"}, "optimizer.lr", ()),
+        ({"norm.kind": ARMS}, {"panel": "norm.kind"}, "norm.kind", ()),
         ({"optimizer.lr": LRS}, {"arm": "optimizer.lr"}, None, ("optimizer.lr",)),
         ({"norm.kind": ARMS, "optimizer.lr": LRS}, {}, "optimizer.lr", ("norm.kind",)),
         (
@@ -92,6 +96,11 @@ def test_the_config_chooses_where_it_can():
     selection = select_panels(make_results(axes, config=other))
     assert shape(selection) == ("optimizer.lr", ("norm.kind",), 3, 2)
     assert selection.metric == "train_accuracy"
+    alone = book_config(plot={"panel": "optimizer.lr"})
+    selection = select_panels(make_results({"optimizer.lr": LRS}, config=alone))
+    assert shape(selection) == ("optimizer.lr", (), 3, 1)
+    selection = select_panels(make_results({"optimizer.lr": LRS}, config=other))
+    assert shape(selection) == (None, ("optimizer.lr",), 1, 3)
 
 
 def test_each_combination_of_the_other_axes_is_an_arm():
@@ -157,7 +166,16 @@ def test_before_any_run_the_config_says_what_will_be_recorded():
     ("options", "said"),
     [
         ({"y": "accuracy"}, "y: 'accuracy' is no metric; choose one of train_loss, train_accuracy"),
-        ({"y": "test_loss"}, "y: 'test_loss' is not recorded here; choose one of train_loss"),
+        (
+            {"y": "test_loss"},
+            "y: 'test_loss' is not recorded in results/test-000000 (evaluate.test is none); "
+            "choose one of train_loss, train_accuracy",
+        ),
+        (
+            {"y": "running_loss"},
+            "y: 'running_loss' is not recorded in results/test-000000 (evaluate.train is all); "
+            "choose one of train_loss, train_accuracy",
+        ),
         (
             {"panel": "optimizer.lr"},
             "panel: 'optimizer.lr' is not swept in these results; swept: init.scale, norm.kind",
@@ -171,6 +189,12 @@ def test_what_is_not_there_is_refused(options, said):
     with pytest.raises(ConfigError) as caught:
         select_panels(results, **options)
     assert str(caught.value).startswith(said)
+
+
+def test_a_metric_that_is_asked_for_but_never_came_is_not_blamed_on_the_config():
+    config = book_config(evaluate={"train": "all", "test": "last"})
+    with pytest.raises(ConfigError, match=r"is not recorded in results/test-000000; choose"):
+        select_panels(make_results({}, config=config), y="test_accuracy")
 
 
 def test_nothing_evaluated_is_refused():

@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,18 @@ def test_text_grid_counts_seeds_and_fits_the_terminal():
     assert lines[0].endswith("48 of 96 runs")
     assert lines[2].endswith("2 of 3 diverged at epoch 0-2")
     assert lines[-1].endswith("no runs yet")
+
+
+def test_text_grid_says_where_seeds_are_uneven():
+    def fate(values, seed):
+        return ("diverged", 5) if seed == 2 else ("done", 99)
+
+    results = make_results({"optimizer.lr": (0.1, 0.01)}, seeds=3, fate=fate)
+    kept = (c for c in results.cells if c.values["optimizer.lr"] != 0.1 or c.seed == 0)
+    _, first, second = text_grid(replace(results, cells=tuple(kept))).splitlines()
+    assert first.endswith("  1 seed")
+    assert second.endswith("  3 seeds: 1 of 3 diverged at epoch 4")
+    assert "seeds" not in text_grid(results)
 
 
 def test_text_grid_in_ascii():
