@@ -81,8 +81,11 @@ class Relu:
 
 def train_network(
     x: Array, y: NDArray[np.intp], scale: float, norm: bool, *, epochs: int = 20, seed: int = 0
-) -> list[float]:
-    """Train one network of the book's Fig. 6-18 and return its training accuracies."""
+) -> tuple[list[float], list[float]]:
+    """Train one network of the book's Fig. 6-18; return its training losses and accuracies.
+
+    It goes on when the loss is not finite, as the book's does.
+    """
     rng = np.random.default_rng(seed)
     widths = [x.shape[1], 100, 100, 100, 100, 100, 10]
     layers: list[Any] = []
@@ -90,14 +93,13 @@ def train_network(
         layers.append(Affine(scale * rng.standard_normal((inputs, units)), units))
         if i < len(widths) - 2:
             layers.extend([BatchNorm(units), Relu()] if norm else [Relu()])
-    accuracies = []
+    losses, accuracies = [], []
     for step in range((epochs - 1) * 10 + 1):
         chosen = rng.integers(0, len(x), 100)
         z = x[chosen]
         for layer in layers:
             z = layer.forward(z, True)
-        p = np.exp(z - z.max(axis=1, keepdims=True))
-        p /= p.sum(axis=1, keepdims=True)
+        p = softmax(z)
         p[np.arange(100), y[chosen]] -= 1
         p /= 100
         for layer in reversed(layers):
@@ -109,5 +111,18 @@ def train_network(
             z = x
             for layer in layers:
                 z = layer.forward(z, False)
+            losses.append(cross_entropy(softmax(z), y))
             accuracies.append(float((z.argmax(axis=1) == y).mean()))
-    return accuracies
+    return losses, accuracies
+
+
+def softmax(z: Array) -> Array:
+    """Return the probabilities of logits (N, classes)."""
+    p: Array = np.exp(z - z.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    return p
+
+
+def cross_entropy(p: Array, y: NDArray[np.intp]) -> float:
+    """Return the mean of -log p[label]."""
+    return float(-np.log(p[np.arange(len(y)), y] + 1e-300).mean())

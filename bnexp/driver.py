@@ -10,12 +10,13 @@ import contextlib
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from bnexp.data.files import ensure_files
-from bnexp.describe import DATASETS
+from bnexp import describe
+from bnexp.data.files import ensure_files, verify_files
 from bnexp.engines import Engine, InlineEngine, LocalEngine, Progress, RunEnded, Trouble
 from bnexp.engines.base import Workplace
 from bnexp.environment import fingerprint
@@ -110,15 +111,24 @@ def train_plan(folder: ResultsFolder, options: Options, watcher: Watcher) -> Res
 
 def _get_data(pending: list[Run], options: Options, watcher: Watcher) -> None:
     """Have all files here before any worker starts: downloaded once, and with a bar."""
-    wanted = {(run.config.data.name, run.config.evaluate.test != "none") for run in pending}
-    for name, test in sorted(wanted):
+    for facts, test in _wanted(pending):
         ensure_files(
-            DATASETS[name],
-            test=test,
-            data_dir=options.data_dir,
-            notify=watcher.note,
-            progress=True,
+            facts, test=test, data_dir=options.data_dir, notify=watcher.note, progress=True
         )
+
+
+def _verify_data(pending: list[Run], options: Options) -> None:
+    for facts, test in _wanted(pending):
+        verify_files(facts, test=test, data_dir=options.data_dir)
+
+
+def _wanted(pending: list[Run]) -> list[tuple[describe.DatasetFacts, bool]]:
+    """Return the datasets that runs need, each with whether it is with its test examples."""
+    needs: dict[str, bool] = {}
+    for run in pending:
+        name, test = run.config.data.name, run.config.evaluate.test != "none"
+        needs[name] = needs.get(name, False) or test
+    return [(describe.DATASETS[name], test) for name, test in needs.items()]
 
 
 def _train(
@@ -134,19 +144,28 @@ def _train(
         options.data_dir and options.data_dir.resolve(),
         folder.checkpoints.resolve(),
         options.checkpoint_seconds,
+        verified=True,
     )
     engine: Engine = InlineEngine(workplace)
     if options.jobs:
         engine = LocalEngine(workplace, jobs=options.jobs)
-    with contextlib.closing(engine.train(stacks, stop)) as events:
+    with (
+        ThreadPoolExecutor(1) as beside,
+        contextlib.closing(engine.train(stacks, stop)) as events,
+    ):
+        # Once, beside the training; no result is kept before its data are known to be right.
+        verified = beside.submit(_verify_data, pending, options)
         for event in events:
             if isinstance(event, RunEnded):
+                verified.result()
                 folder.add(event.result)
                 watcher.ended(event.result)
             elif isinstance(event, Progress):
                 watcher.progress(event)
             elif isinstance(event, Trouble):
                 watcher.note(event.message)
+            if verified.done():
+                verified.result()
             folder.refresh()
 
 

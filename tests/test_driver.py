@@ -8,6 +8,7 @@ import sys
 import threading
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sweeps import bits, config_text, make_plan, python, reading, wait_until
@@ -242,3 +243,25 @@ def test_a_folder_set_aside_and_cells_of_earlier_sweeps_are_said_aloud(tmp_path:
     assert said[0] == []
     assert said[1][0].startswith(f"{tmp_path / 'out'} holds 2 cells of earlier sweeps, too")
     assert said[2] == [f"older results were set aside as {tmp_path / 'out.1'}"]
+
+
+def test_nothing_is_kept_of_data_that_turn_out_wrong(
+    tmp_path: Path, mini_mnist: Any, data_cache: Path
+) -> None:
+    """The first examples are right, so training can begin; the last one is not."""
+    mini_mnist.write(data_cache / "mnist", zipped=False)
+    images = data_cache / "mnist" / "train-images-idx3-ubyte"
+    content = images.read_bytes()
+    images.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    plan = make_plan(
+        data={"name": "mnist", "train": 2},
+        network={"layers": [3]},
+        training={"epochs": 1, "batch_size": 2},
+        evaluate={"at": "epoch_end", "train": "all", "test": "none"},
+    )
+    with (
+        ResultsFolder(tmp_path / "out", plan, "sweep") as folder,
+        pytest.raises(DatasetError, match="its content has MD5"),
+    ):
+        train_plan(folder, Options(), Watcher())
+    assert load_results(tmp_path / "out").runs == {}

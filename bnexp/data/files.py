@@ -103,3 +103,17 @@ def keep_dataset(
     for file in files:
         read_file(found[file.name], file, facts)
     return tuple(found[file.name] for file in files)
+
+
+def verify_files(
+    facts: DatasetFacts, *, test: bool = True, data_dir: str | os.PathLike[str] | None = None
+) -> None:
+    """Verify the content of a dataset's files against its checksums. Raises ``DatasetError``.
+
+    An embedded dataset is verified whenever it is loaded.
+    """
+    if facts.name not in EMBEDDED:
+        files = idx_files(facts, test=test)
+        found = get_files(facts, files, data_dir=data_dir)
+        for file in files:
+            read_file(found[file.name], file, facts)

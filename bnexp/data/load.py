@@ -54,6 +54,7 @@ def load_dataset(
     data_dir: str | os.PathLike[str] | None = None,
     notify: Notify | None = None,
     progress: bool = False,
+    verified: bool = False,
 ) -> Dataset:
     """Load a dataset: the first ``train`` and the first ``test`` examples in the original order.
 
@@ -61,6 +62,8 @@ def load_dataset(
     Fashion-MNIST by 255. Files are taken from ``data_dir`` (else BNEXP_DATA), else the cache, else
     downloaded; with ``test=0`` the files of the test set are not needed. ``notify`` receives notes
     as lines, and ``progress`` shows a bar on stderr while downloading, if that is a terminal.
+    ``verified`` says that somebody else verifies these files in this session (``verify_files``):
+    then only what is asked for is read.
 
     Raises ``ConfigError`` for an unknown name, count or dtype, and ``DatasetError`` if a file is
     missing, damaged, not the expected one, or cannot be downloaded.
@@ -78,7 +81,13 @@ def load_dataset(
     else:
         files = idx_files(facts, test=tested > 0)
         paths = get_files(facts, files, data_dir=data_dir, notify=notify, progress=progress)
-        arrays = _four([_array(read_file(paths[file.name], file, facts), file) for file in files])
+        counts = [trained, trained, tested, tested] if verified else [None] * 4
+        arrays = _four(
+            [
+                _array(read_file(paths[file.name], file, facts, first=count), file)
+                for file, count in zip(files, counts, strict=False)
+            ]
+        )
         top = 255
     return Dataset(
         facts.name,
@@ -113,7 +122,8 @@ def _count(facts: DatasetFacts, key: str, asked: Count, available: int, *, least
 
 
 def _array(content: bytes, file: IdxFile) -> Bytes:
-    return np.frombuffer(content, np.uint8, offset=len(file.header)).reshape(file.shape)
+    values = np.frombuffer(content, np.uint8, offset=len(file.header))
+    return values.reshape(-1, *file.shape[1:])
 
 
 def _four(arrays: list[Bytes]) -> tuple[Bytes, Bytes, Bytes, Bytes]:

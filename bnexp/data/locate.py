@@ -18,7 +18,7 @@ from typing import Literal
 import platformdirs
 
 from bnexp import describe
-from bnexp.data.idx import ContentError, IdxFile, idx_files, read_idx
+from bnexp.data.idx import ContentError, IdxFile, idx_files, read_first, read_idx
 from bnexp.describe import DatasetFacts
 from bnexp.errors import DatasetError
 
@@ -128,16 +128,17 @@ def missing_files(files: Sequence[IdxFile], found: dict[str, Path]) -> str:
     return ", ".join(file.name for file in files if file.name not in found)
 
 
-def read_file(path: Path, file: IdxFile, facts: DatasetFacts) -> bytes:
+def read_file(path: Path, file: IdxFile, facts: DatasetFacts, *, first: int | None = None) -> bytes:
     """Return the verified content of the file at ``path``: header, then values.
 
-    Raises ``DatasetError`` with what is wrong, what is expected and what to do.
+    With ``first``, only the header and so many examples, not verified. Raises ``DatasetError`` with
+    what is wrong, what is expected and what to do.
     """
     try:
         if not path.is_file():
             raise ContentError("it is not a file (a folder or a broken link?)")
         with path.open("rb") as stream:
-            return read_idx(stream, file)
+            return read_idx(stream, file) if first is None else read_first(stream, file, first)
     except ContentError as error:
         reason = str(error)
     except OSError as error:

@@ -52,12 +52,13 @@ class Workplace:
     """Where a stack finds its data and keeps its checkpoints (None: no checkpoints).
 
     A checkpoint is written at the end of an epoch when ``checkpoint_seconds`` have passed since the
-    last one.
+    last one. ``verified`` says that the driver verifies the data and keeps no result before that.
     """
 
     data_dir: Path | None = None
     checkpoints: Path | None = None
     checkpoint_seconds: float = 3.0
+    verified: bool = False
 
 
 class Engine(Protocol):

@@ -51,6 +51,7 @@ def encode_task(stack: Stack, workplace: Workplace) -> str:
             "data_dir": _text(workplace.data_dir),
             "checkpoints": _text(workplace.checkpoints),
             "checkpoint_seconds": workplace.checkpoint_seconds,
+            "verified": workplace.verified,
         }
     )
 
@@ -62,7 +63,10 @@ def decode_task(line: str) -> tuple[Stack, Workplace]:
         Run(run["id"], Config.model_validate(run["config"], strict=False)) for run in task["runs"]
     )
     workplace = Workplace(
-        _path(task["data_dir"]), _path(task["checkpoints"]), task["checkpoint_seconds"]
+        _path(task["data_dir"]),
+        _path(task["checkpoints"]),
+        task["checkpoint_seconds"],
+        task["verified"],
     )
     return Stack(runs, task["start_epoch"]), workplace
 

@@ -40,6 +40,7 @@ class DataShelf:
                 test=test,
                 dtype=config.training.dtype,
                 data_dir=workplace.data_dir,
+                verified=workplace.verified,
             )
             self._dataset = drop_unused_features(dataset)
             self._key = key

@@ -43,6 +43,7 @@ def main() -> None:
                     answers.write(write_answer(answer))
     except BrokenPipeError:
         os._exit(1)  # the driver is gone; there is nobody to tell
+    os._exit(0)  # at once: everything is said, and the driver waits
 
 
 def _listen(tasks: queue.SimpleQueue[str | None], stop: threading.Event) -> None:

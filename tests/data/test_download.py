@@ -20,8 +20,6 @@ from bnexp.data.idx import idx_files
 from bnexp.describe import DATASETS
 from bnexp.errors import ConfigError, DatasetError
 
-pytest_plugins = ("idx_server",)
-
 FIRST = "train-images-idx3-ubyte"
 
 

@@ -17,8 +17,6 @@ from bnexp.data.locate import EMBEDDED
 from bnexp.describe import DATASETS
 from bnexp.errors import ConfigError, DatasetError
 
-pytest_plugins = ("idx_server",)
-
 
 class TestIdx:
     @pytest.fixture(autouse=True)
@@ -170,3 +168,13 @@ def test_finding_and_getting_files_needs_no_numpy():
 def test_the_package_has_no_other_names():
     with pytest.raises(AttributeError, match="has no attribute 'load_datasets'"):
         _ = bnexp.data.load_datasets
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_verified_elsewhere_only_what_is_asked_for_is_read(mini_mnist, data_cache, zipped):
+    mini_mnist.write(data_cache / "mnist", zipped=zipped)
+    for counts in ({"train": 2, "test": 1}, {"train": "all", "test": "all"}, {"test": 0}):
+        whole = load_dataset("mnist", **counts)
+        part = load_dataset("mnist", **counts, verified=True)
+        for name in ("x_train", "y_train", "x_test", "y_test"):
+            assert np.array_equal(getattr(whole, name), getattr(part, name))

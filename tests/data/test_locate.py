@@ -18,8 +18,6 @@ from bnexp.data.locate import cache_folder, look_for
 from bnexp.describe import DatasetFacts
 from bnexp.errors import DatasetError
 
-pytest_plugins = ("idx_server",)
-
 
 def _folders(paths):
     return {path.parent for path in paths.values()}
