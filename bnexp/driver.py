@@ -167,6 +167,7 @@ def _train(
             if verified.done():
                 verified.result()
             folder.refresh()
+        verified.result()
 
 
 def _compare_versions(

@@ -15,7 +15,10 @@ from sweeps import bits, config_text, make_plan, python, reading, wait_until
 
 from bnexp.driver import Options, Watcher, signals, train_plan
 from bnexp.engines import Progress
+from bnexp.engines.base import Workplace
+from bnexp.engines.work import DataShelf, work_on
 from bnexp.errors import DatasetError, ResultsError
+from bnexp.plan import cut_stacks
 from bnexp.records import RunResult
 from bnexp.store import folder as folder_module
 from bnexp.store.checkpoints import read_epochs, write_states
@@ -265,3 +268,32 @@ def test_nothing_is_kept_of_data_that_turn_out_wrong(
     ):
         train_plan(folder, Options(), Watcher())
     assert load_results(tmp_path / "out").runs == {}
+
+
+def test_no_checkpoint_is_kept_of_data_that_turn_out_wrong(
+    tmp_path: Path, mini_mnist: Any, data_cache: Path
+) -> None:
+    """As after a kill of the driver before it had verified them."""
+    mini_mnist.write(data_cache / "mnist", zipped=False)
+    images = data_cache / "mnist" / "train-images-idx3-ubyte"
+    content = images.read_bytes()
+    plan = make_plan(
+        data={"name": "mnist", "train": 2},
+        network={"layers": [3]},
+        training={"epochs": 3, "batch_size": 2},
+        evaluate={"at": "epoch_end", "train": "all", "test": "none"},
+    )
+    (stack,) = cut_stacks(plan.runs.values(), jobs=1)
+    workplace = Workplace(None, tmp_path / "kept", checkpoint_seconds=0, verified=True)
+
+    def train() -> None:
+        for _ in work_on(stack, workplace, DataShelf(), threading.Event()):
+            pass
+
+    images.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(DatasetError, match="its content has MD5"):
+        train()
+    assert read_epochs(tmp_path / "kept") == {}
+    images.write_bytes(content)
+    train()
+    assert set(read_epochs(tmp_path / "kept")) == set(plan.runs)

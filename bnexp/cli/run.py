@@ -1,4 +1,4 @@
-"""``bnexp run``: one config, trained in this process, a line per epoch, then its curves."""
+"""``bnexp run``: one config, a line per epoch, then its curves."""
 
 from __future__ import annotations
 

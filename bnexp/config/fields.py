@@ -12,7 +12,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from bnexp.config.schema import Config, Section
 
@@ -63,15 +63,6 @@ LAYERS = LEAVES["network.layers"]
 def canonical_key(key: str) -> str:
     """Return the full key of a short one: ``norm`` is ``norm.kind``; others stay as they are."""
     return SHORT_SECTIONS.get(key, key)
-
-
-def fits(leaf: Leaf, value: Any) -> bool:
-    """Say whether the schema takes ``value`` for this key."""
-    try:
-        leaf.read(value)
-    except ValidationError:
-        return False
-    return True
 
 
 def axis_value(value: Any) -> Any:

@@ -52,7 +52,8 @@ class Workplace:
     """Where a stack finds its data and keeps its checkpoints (None: no checkpoints).
 
     A checkpoint is written at the end of an epoch when ``checkpoint_seconds`` have passed since the
-    last one. ``verified`` says that the driver verifies the data and keeps no result before that.
+    last one. ``verified`` says that the driver verifies the data and keeps no result before that;
+    a checkpoint is not written before the data are verified where it is.
     """
 
     data_dir: Path | None = None

@@ -7,7 +7,9 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from bnexp import describe
 from bnexp.data import Dataset, load_dataset
+from bnexp.data.files import verify_files
 from bnexp.data.layout import drop_unused_features
 from bnexp.engines.base import Event, Progress, RunEnded, Workplace, failures
 from bnexp.environment import fingerprint
@@ -27,6 +29,7 @@ class DataShelf:
     def __init__(self) -> None:
         self._key: object = None
         self._dataset: Dataset | None = None
+        self._is_verified = False
 
     def load(self, stack: Stack, workplace: Workplace) -> Dataset:
         """Return the examples that the stack's runs need. Raises DatasetError."""
@@ -44,7 +47,19 @@ class DataShelf:
             )
             self._dataset = drop_unused_features(dataset)
             self._key = key
+            self._is_verified = not workplace.verified
         return self._dataset
+
+    def verify(self, run: Run, workplace: Workplace) -> None:
+        """Verify the files of the loaded dataset, once, where the driver was left to do it.
+
+        A checkpoint may outlive a driver that was killed before it knew. Raises DatasetError.
+        """
+        if not self._is_verified:
+            facts = describe.DATASETS[run.config.data.name]
+            test = run.config.evaluate.test != "none"
+            verify_files(facts, test=test, data_dir=workplace.data_dir)
+            self._is_verified = True
 
 
 def work_on(
@@ -73,12 +88,12 @@ def work_on(
 def _train(
     stack: Stack, workplace: Workplace, shelf: DataShelf, stop: threading.Event
 ) -> Iterator[Event]:
-    dataset = shelf.load(stack, workplace)
     folder = workplace.checkpoints
     states = read_states(folder, [run.id for run in stack.runs]) if folder else {}
     for runs in _by_epoch(stack.runs, states):
         if not stop.is_set():
-            yield from _train_together(runs, dataset, states, workplace, stop)
+            part = Stack(tuple(runs), stack.start_epoch)
+            yield from _train_together(part, states, workplace, shelf, stop)
 
 
 def _by_epoch(runs: Sequence[Run], states: Mapping[str, RunState]) -> list[list[Run]]:
@@ -95,18 +110,18 @@ def _by_epoch(runs: Sequence[Run], states: Mapping[str, RunState]) -> list[list[
 
 
 def _train_together(
-    runs: Sequence[Run],
-    dataset: Dataset,
+    stack: Stack,
     states: Mapping[str, RunState],
     workplace: Workplace,
+    shelf: DataShelf,
     stop: threading.Event,
 ) -> Iterator[Event]:
     folder = workplace.checkpoints
     saved = time.monotonic()
     should_stop = _after_a_moment(stop)
     ends = train_stack(
-        runs,
-        dataset,
+        stack.runs,
+        shelf.load(stack, workplace),
         states=states,
         fingerprint=fingerprint(),
         should_stop=should_stop,
@@ -117,6 +132,7 @@ def _train_together(
         yield Progress(end.epoch, len(end.active), end.records)
         due = time.monotonic() - saved >= workplace.checkpoint_seconds
         if folder and end.active and (due or stop.is_set()):
+            shelf.verify(stack.runs[0], workplace)
             write_states(folder, end.states())
             saved = time.monotonic()
         if stop.is_set():

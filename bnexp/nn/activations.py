@@ -17,7 +17,6 @@ import numpy as np
 from bnexp.nn.layer import Array, Layer, Workspace
 
 LEAK = 0.01
-ALPHA = 1.0
 _GELU_C = math.sqrt(2 / math.pi)
 _GELU_A = 0.044715
 
