@@ -168,10 +168,10 @@ class _Stack:
         """Make the updates and records of one epoch; False when told to stop before its end."""
         self.new_records: dict[str, Record] = {}
         self.network.start_epoch(epoch)
-        for index, (x, labels) in enumerate(self.batches.epoch(epoch)):
+        for index, batch in enumerate(self.batches.epoch(epoch)):
             if should_stop():
                 return False
-            self.update(epoch, x, labels)
+            self.update(epoch, batch.gather(), batch.labels)
             if self.first_step and index == 0 and not self.evaluate(epoch, should_stop):
                 return False
             if self.step == self.last_step:

@@ -13,7 +13,7 @@ Y = np.arange(23)
 
 def epoch(seeds, number=0, **options):
     settings = {"batch_size": 5, "sampling": "shuffle", "drop_last": False, **options}
-    return [(x.copy(), y) for x, y in Batches(X, Y, seeds, **settings).epoch(number)]
+    return [(b.gather().copy(), b.labels) for b in Batches(X, Y, seeds, **settings).epoch(number)]
 
 
 def test_shuffle_visits_every_example_once():

@@ -7,6 +7,7 @@ with several seeds every run gets its own slice, and the layout of a slice is th
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -15,6 +16,19 @@ from numpy.typing import NDArray
 from bnexp.streams import stream
 
 Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Which examples a step sees: ``indices`` and ``labels``, each (K or 1, B)."""
+
+    indices: NDArray[np.intp]
+    labels: NDArray[np.intp]
+    source: Batches
+
+    def gather(self) -> Array:
+        """Return the examples (K or 1, I, B): a view of one array, good until the next call."""
+        return self.source.gather(self.indices)
 
 
 class Batches:
@@ -43,20 +57,21 @@ class Batches:
         self.length = len(x) // batch_size * batch_size if whole else len(x)
         self._buffer = np.empty((len(self.seeds), batch_size, x.shape[1]), x.dtype)
 
-    def epoch(self, epoch: int) -> Iterator[tuple[Array, NDArray[np.intp]]]:
-        """Yield (x, labels) with x (K or 1, I, B) and labels (K or 1, B).
-
-        x is a view of one array, good until the next batch is drawn.
-        """
+    def epoch(self, epoch: int) -> Iterator[Batch]:
+        """Yield the batches of an epoch, in order."""
         orders = {seed: self._order(seed, epoch) for seed in dict.fromkeys(self.seeds)}
         chosen = np.stack([orders[seed] for seed in self.seeds])
         for start in range(0, self.length, self.batch_size):
             indices = chosen[:, start : start + self.batch_size]
-            batch = self._buffer[:, : indices.shape[1]]
-            for row, out in zip(indices, batch, strict=True):
-                # The indices are in range; mode="raise" would gather into a copy first.
-                np.take(self.x, row, axis=0, out=out, mode="clip")
-            yield batch.transpose(0, 2, 1), self.y[indices]
+            yield Batch(indices, self.y[indices], self)
+
+    def gather(self, indices: NDArray[np.intp]) -> Array:
+        """Return the examples of ``indices`` (K or 1, B) as (K or 1, I, B), in the one array."""
+        batch = self._buffer[:, : indices.shape[1]]
+        for row, out in zip(indices, batch, strict=True):
+            # The indices are in range; mode="raise" would gather into a copy first.
+            np.take(self.x, row, axis=0, out=out, mode="clip")
+        return batch.transpose(0, 2, 1)
 
     def _order(self, seed: int, epoch: int) -> NDArray[np.intp]:
         generator = stream(seed, "batches", epoch=epoch)
