@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from bnexp import describe
-from bnexp.data.files import ensure_files, verify_files
+from bnexp.config.network import facts_of
+from bnexp.config.schema import Config
+from bnexp.data.files import ensure_data, verify_data
+from bnexp.describe import DatasetFacts, DataSpec
 from bnexp.engines import Engine, InlineEngine, LocalEngine, Progress, RunEnded, Trouble
-from bnexp.engines.base import Workplace
+from bnexp.engines.base import Workplace, needed_examples
 from bnexp.environment import fingerprint
 from bnexp.errors import InterruptedRunError, ResultsError
 from bnexp.plan import Plan, Run, cut_stacks
@@ -90,9 +92,12 @@ def train_plan(folder: ResultsFolder, options: Options, watcher: Watcher) -> Res
             _get_data(pending, options, watcher)
             watcher.start(plan, len(finished), sum(epochs.values()))
             if pending:
+                wanted = [(spec, facts_of(config.data)) for config, spec in _wanted(pending)]
+                shared = guard.enter_context(_shared(pending, options))
                 # From here until the views are written: a download ends by KeyboardInterrupt.
                 caught = guard.enter_context(signals(stop))
-                _train(folder, pending, epochs, stop, options, watcher)
+                work = _Work(pending, epochs, shared, wanted)
+                _train(folder, work, stop, options, watcher)
         finally:
             watcher.close()
             folder.write_views()
@@ -111,40 +116,66 @@ def train_plan(folder: ResultsFolder, options: Options, watcher: Watcher) -> Res
 
 def _get_data(pending: list[Run], options: Options, watcher: Watcher) -> None:
     """Have all files here before any worker starts: downloaded once, and with a bar."""
-    for facts, test in _wanted(pending):
-        ensure_files(
-            facts, test=test, data_dir=options.data_dir, notify=watcher.note, progress=True
-        )
+    for _, spec in _wanted(pending):
+        ensure_data(spec, data_dir=options.data_dir, notify=watcher.note, progress=True)
 
 
-def _verify_data(pending: list[Run], options: Options) -> None:
-    for facts, test in _wanted(pending):
-        verify_files(facts, test=test, data_dir=options.data_dir)
-
-
-def _wanted(pending: list[Run]) -> list[tuple[describe.DatasetFacts, bool]]:
-    """Return the datasets that runs need, each with whether it is with its test examples."""
-    needs: dict[str, bool] = {}
+def _wanted(pending: list[Run]) -> list[tuple[Config, DataSpec]]:
+    """Return the datasets that runs need, each once, with test examples if any run needs them."""
+    needs: dict[object, tuple[Config, DataSpec]] = {}
     for run in pending:
-        name, test = run.config.data.name, run.config.evaluate.test != "none"
-        needs[name] = needs.get(name, False) or test
-    return [(describe.DATASETS[name], test) for name, test in needs.items()]
+        spec = needed_examples(run.config)
+        key = (spec.name, spec.path, spec.test_path)
+        if key not in needs or spec.test:
+            needs[key] = run.config, spec
+    return list(needs.values())
+
+
+def _verify(unverified: list[tuple[DataSpec, DatasetFacts]], options: Options) -> None:
+    for spec, facts in unverified:
+        verify_data(spec, facts, data_dir=options.data_dir)
+
+
+@contextlib.contextmanager
+def _shared(pending: list[Run], options: Options) -> Iterator[Path | None]:
+    """Decode examples that are too many for every worker to have its own; yield their folder."""
+    if options.jobs < 2:
+        yield None
+        return
+    # Here, since they take NumPy, which a driver with workers does without.
+    from bnexp.data.prepare import is_large
+    from bnexp.data.share import shared_rows
+
+    asked = {(needed_examples(run.config), run.config.training.dtype) for run in pending}
+    large = {spec for spec, dtype in asked if is_large(spec, dtype)}
+    with shared_rows(large, data_dir=options.data_dir) as folder:
+        yield folder
+
+
+@dataclass(frozen=True)
+class _Work:
+    """Runs to train, the epochs that some have behind them, and decoded examples they share."""
+
+    runs: list[Run]
+    epochs: dict[str, int]
+    shared: Path | None
+    unverified: list[tuple[DataSpec, DatasetFacts]]
 
 
 def _train(
     folder: ResultsFolder,
-    pending: list[Run],
-    epochs: dict[str, int],
+    work: _Work,
     stop: threading.Event,
     options: Options,
     watcher: Watcher,
 ) -> None:
-    stacks = cut_stacks(pending, jobs=max(1, options.jobs), started=epochs)
+    stacks = cut_stacks(work.runs, jobs=max(1, options.jobs), started=work.epochs)
     workplace = Workplace(
         options.data_dir and options.data_dir.resolve(),
         folder.checkpoints.resolve(),
         options.checkpoint_seconds,
         verified=True,
+        shared=work.shared,
     )
     engine: Engine = InlineEngine(workplace)
     if options.jobs:
@@ -154,7 +185,7 @@ def _train(
         contextlib.closing(engine.train(stacks, stop)) as events,
     ):
         # Once, beside the training; no result is kept before its data are known to be right.
-        verified = beside.submit(_verify_data, pending, options)
+        verified = beside.submit(_verify, work.unverified, options)
         for event in events:
             if isinstance(event, RunEnded):
                 verified.result()
@@ -177,9 +208,11 @@ def _compare_versions(
     watcher: Watcher,
 ) -> None:
     """Say aloud, or refuse, that results of other versions are continued."""
-    here = fingerprint()
     before = {mark for result in folder.results.runs.values() for mark in result.fingerprint}
     before |= {mark for _, marks in started.values() for mark in marks}
+    if not before:
+        return
+    here = fingerprint()
     others = sorted(before - {here})
     if not others:
         return

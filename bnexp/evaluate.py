@@ -1,8 +1,8 @@
-"""Measuring a stack: what a config asks to evaluate, on training and test examples."""
+"""Measuring a stack: what a config asks to evaluate, on training and held-out examples."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -10,14 +10,17 @@ from numpy.typing import NDArray
 
 from bnexp.config.schema import Config
 from bnexp.data import Dataset
+from bnexp.data.dataset import Part
 from bnexp.nn import Network, SoftmaxCrossEntropy
 from bnexp.optim import WeightPenalty
-from bnexp.plan.identity import evaluated
+from bnexp.plan.evaluations import evaluations
 
 Array = NDArray[Any]
 
 #: Examples evaluated at once. A constant, because the chunks are part of a result's bits.
 CHUNK = 500
+#: What a config calls the parts of a dataset, and their names in metrics.
+_PARTS: dict[str, Part] = {"train": "train", "validation": "val", "test": "test"}
 
 
 class Evaluator:
@@ -36,15 +39,12 @@ class Evaluator:
         loss: SoftmaxCrossEntropy,
         penalty: WeightPenalty,
     ) -> None:
-        self.network, self.loss, self.penalty = network, loss, penalty
+        self.dataset, self.network, self.loss, self.penalty = dataset, network, loss, penalty
+        self.batch_size = config.training.batch_size
         self.running = np.zeros((len(network.theta), 3))
         # Counts, not "all": runs of one stack may have said the same in different words.
-        train, test, _ = evaluated(config)
-        self.is_running = train == "running"
-        self.sets = {
-            "train": (train, dataset.x_train, dataset.y_train),
-            "test": (test, dataset.x_test, dataset.y_test),
-        }
+        self.asked = evaluations(config)
+        self.is_running = self.asked["train"] == "running"
 
     def add_batch(self, losses: Array, right: Array, batch: int) -> None:
         """Count a mini-batch: mean losses (K,) and right answers (K,) of ``batch`` examples."""
@@ -59,33 +59,67 @@ class Evaluator:
         ``should_stop`` is asked before every chunk of examples; None when it said yes.
         """
         metrics: dict[str, NDArray[np.float64]] = {}
-        for name, (what, x, y) in self.sets.items():
-            if what == "running":
-                metrics["running_loss"] = self.running[:, 0] / self.running[:, 2]
-                metrics["running_accuracy"] = self.running[:, 1] / self.running[:, 2]
-                self.running[...] = 0
-            elif isinstance(what, int) or (isinstance(what, list) and last):
-                count = what if isinstance(what, int) else what[1]
-                measured = self._evaluate(x[:count], y[:count], should_stop)
-                if measured is None:
-                    return None
-                metrics[f"{name}_loss"], metrics[f"{name}_accuracy"] = measured
+        counts = self._counts(last)
+        if self.is_running:
+            metrics["running_loss"] = self.running[:, 0] / self.running[:, 2]
+            metrics["running_accuracy"] = self.running[:, 1] / self.running[:, 2]
+            self.running[...] = 0
+        if counts and self.network.has_population and not self._collect(should_stop):
+            return None
+        for part, count in counts.items():
+            measured = self._evaluate(part, count, should_stop)
+            if measured is None:
+                return None
+            metrics[f"{part}_loss"], metrics[f"{part}_accuracy"] = measured
         return metrics
 
+    def _counts(self, last: bool) -> dict[Part, int]:
+        """Return how many examples of each part are evaluated now."""
+        counts: dict[Part, int] = {}
+        for name, what in self.asked.items():
+            if isinstance(what, int) or (isinstance(what, list) and last):
+                counts[_PARTS[name]] = what if isinstance(what, int) else what[1]
+        return counts
+
     def _evaluate(
-        self, x: Array, y: NDArray[np.intp], should_stop: Callable[[], bool]
+        self, part: Part, count: int, should_stop: Callable[[], bool]
     ) -> tuple[Array, Array] | None:
+        labels = self.dataset.labels(part)
         losses = np.zeros(len(self.network.theta))
         right = np.zeros(len(losses), np.intp)
-        for start in range(0, len(x), CHUNK):
+        for start in range(0, count, CHUNK):
             if should_stop():
                 return None
-            part = x[start : start + CHUNK].T[None]
-            logits = self.network.forward(part, train=False)
-            more = self.loss.measure(logits, y[None, start : start + CHUNK])
+            chunk = slice(start, min(start + CHUNK, count))
+            logits = self.network.forward(self._show(part, chunk), train=False)
+            more = self.loss.measure(logits, labels[None, chunk])
             losses += more[0]
             right += more[1]
-        losses /= len(x)
+        losses /= count
         if not self.penalty.is_off:
             losses += self.penalty.loss(self.network.theta)
-        return losses, right / len(x)
+        return losses, right / count
+
+    def _show(self, part: Part, chunk: slice) -> Array | slice:
+        """Return examples for the network; those that it knows need not be shown to it."""
+        if part == "train" and self.network.examples is not None:
+            return chunk
+        return self.dataset.rows(part, chunk.start, chunk.stop).T[None]
+
+    def _collect(self, should_stop: Callable[[], bool]) -> bool:
+        """Take the statistics of all training examples, in whole batches; False when stopped."""
+        length = len(self.dataset.y_train)
+
+        def batches() -> Iterator[Array]:
+            for start in range(0, length - self.batch_size + 1, self.batch_size):
+                if should_stop():
+                    return
+                chunk = slice(start, start + self.batch_size)
+                known = self.network.examples is not None
+                yield np.arange(length)[None, chunk] if known else self._rows(chunk)
+
+        self.network.collect(batches())
+        return not should_stop()
+
+    def _rows(self, chunk: slice) -> Array:
+        return self.dataset.rows("train", chunk.start, chunk.stop).T[None]

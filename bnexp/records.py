@@ -21,6 +21,8 @@ METRICS = (
     "train_accuracy",
     "running_loss",
     "running_accuracy",
+    "val_loss",
+    "val_accuracy",
     "test_loss",
     "test_accuracy",
 )

@@ -8,15 +8,18 @@ from __future__ import annotations
 import inspect
 import itertools
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from bnexp.cli import cli
-from bnexp.config.fields import LEAVES, Leaf
+from bnexp.config.fields import LAYER_LEAVES, LEAVES, Leaf
 from bnexp.config.words import allowed_values
 
 DOCS = Path(__file__).parent
+#: Keys that have no value unless one is given.
+_UNSET = ("data.path", "data.test_path", "plot.panel", "plot.arm")
 
 CONFIG_HEAD = """# Config keys
 
@@ -41,23 +44,37 @@ def config_page() -> str:
         lines += [f"## {heading}", ""]
         if rows[0].section:
             lines += [(inspect.getdoc(rows[0].model) or "").replace("``", "`"), ""]
-        lines += ["| key | default | allowed |", "|---|---|---|"]
-        for leaf in rows:
-            field = leaf.model.model_fields[leaf.name]
-            default = _shown(field.get_default(call_default_factory=True))
-            lines.append(f"| `{leaf.key}` | {default} | {_allowed(leaf.key)} |")
-        lines.append("")
+        lines += _table(rows, [leaf.key for leaf in rows])
+        if heading == "network":
+            for kind, inner in LAYER_LEAVES.items():
+                prose = inspect.getdoc(inner[kind].model) or ""
+                lines += [f"### {kind} layers", "", prose.replace("``", "`"), ""]
+                lines += _table(list(inner.values()), list(inner))
     return "\n".join(lines)
 
 
-def _heading(leaf: Leaf) -> str:
-    return leaf.section or leaf.name
+def _table(leaves: Sequence[Leaf], names: Sequence[str]) -> list[str]:
+    lines = ["| key | default | allowed |", "|---|---|---|"]
+    for leaf, name in zip(leaves, names, strict=True):
+        lines.append(f"| `{name}` | {_default(leaf)} | {_allowed(leaf)} |")
+    return [*lines, ""]
 
 
-def _allowed(key: str) -> str:
-    if key == "sweep.axes":
+def _default(leaf: Leaf) -> str:
+    field = leaf.model.model_fields[leaf.name]
+    if leaf.key in _UNSET:
+        return "none"
+    if field.is_required():
+        return "required" if leaf.name in dict(leaf.given) else "depends"
+    if leaf.given and field.default is None:
+        return "as everywhere"
+    return _shown(field.get_default(call_default_factory=True))
+
+
+def _allowed(leaf: Leaf) -> str:
+    if leaf.key == "sweep.axes":
         return "keys and their values: a list, `logspace(A, B, N)`, `linspace(A, B, N)`"
-    return allowed_values(LEAVES[key]).replace("|", "\\|")
+    return allowed_values(leaf).replace("|", "\\|")
 
 
 def _shown(default: object) -> str:

@@ -1,10 +1,12 @@
-"""Fixtures: a miniature dataset in IDX form, and a loopback server that hands out its files."""
+"""Fixtures: miniatures of MNIST and CIFAR-10, and a loopback server that hands out their files."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import struct
+import tarfile
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -55,6 +57,63 @@ class Miniature:
         """Let a server hand out all files."""
         for name, content in self.content.items():
             server.answers[f"{prefix}{name}.gz"] = gzip.compress(content)
+
+
+class MiniatureCifar:
+    """20 training and 3 test images of 2x3 pixels in 3 colours, in the form of CIFAR-10."""
+
+    def __init__(self) -> None:
+        self.content = {
+            **{f"data_batch_{n}.bin": self._records(4, start=40 * n) for n in range(1, 6)},
+            "test_batch.bin": self._records(3, start=7),
+        }
+        sums = {name: hashlib.md5(content).hexdigest() for name, content in self.content.items()}
+        content = MappingProxyType(sums)
+        self.facts = DatasetFacts("cifar10", "CIFAR-10", (2, 3, 3), 4, 20, 3, content)
+
+    @staticmethod
+    def _records(count: int, *, start: int) -> bytes:
+        records = b""
+        for index in range(count):
+            pixels = bytes((start + 19 * index + 13 * place) % 256 for place in range(18))
+            records += bytes([(start + index) % 4]) + pixels
+        return records
+
+    @property
+    def members(self) -> dict[str, bytes]:
+        """What is in the archive, in an order of its own, with more beside the records."""
+        names = sorted(self.content, key=lambda name: name[::-1])
+        content = {
+            "batches.meta.txt": b"airplane\n",
+            **{name: self.content[name] for name in names},
+        }
+        return {f"cifar-10-batches-bin/{name}": content[name] for name in content}
+
+    @staticmethod
+    def tar(members: dict[str, bytes | tarfile.TarInfo]) -> bytes:
+        """Return a gzipped archive of members; a TarInfo is one without content."""
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as archive:
+            for name, content in members.items():
+                info = content if isinstance(content, tarfile.TarInfo) else tarfile.TarInfo(name)
+                data = b"" if isinstance(content, tarfile.TarInfo) else content
+                info.size = len(data)
+                archive.addfile(info, io.BytesIO(data))
+        return buffer.getvalue()
+
+    def write(self, folder: Path, *, loose: bool = False) -> Path:
+        """Write the archive, or the files that are in it, into a folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        if loose:
+            for name, content in self.content.items():
+                (folder / name).write_bytes(content)
+        else:
+            (folder / "cifar-10-binary.tar.gz").write_bytes(self.tar({**self.members}))
+        return folder
+
+    def serve(self, server: Server, prefix: str = "/cifar10/") -> None:
+        """Let a server hand out the archive."""
+        server.answers[f"{prefix}cifar-10-binary.tar.gz"] = self.tar({**self.members})
 
 
 class Server:
@@ -110,6 +169,15 @@ def mini_mnist(monkeypatch: pytest.MonkeyPatch) -> Miniature:
     """The miniature in the place of MNIST."""
     made = Miniature()
     known = MappingProxyType({**describe.DATASETS, "mnist": made.facts})
+    monkeypatch.setattr(describe, "DATASETS", known)
+    return made
+
+
+@pytest.fixture
+def mini_cifar(monkeypatch: pytest.MonkeyPatch) -> MiniatureCifar:
+    """The miniature in the place of CIFAR-10."""
+    made = MiniatureCifar()
+    known = MappingProxyType({**describe.DATASETS, "cifar10": made.facts})
     monkeypatch.setattr(describe, "DATASETS", known)
     return made
 

@@ -16,12 +16,14 @@ from bnexp.describe import (
     Affine,
     Dense,
     Dropout,
+    Hidden,
     NetworkSpec,
     Norm,
+    Pooling,
     describe_network,
 )
 from bnexp.nn import Network
-from bnexp.nn.network import Numbers
+from bnexp.nn.build import Numbers
 
 Place = Literal["before", "after"]
 
@@ -30,7 +32,7 @@ def book_network(
     place: Place | None = None, *, affine: Affine = "vector", dropout: bool = False
 ) -> NetworkSpec:
     """784-100-100-100-100-100-10."""
-    norm = None if place is None else Norm("batch", 0, affine, affine, 0.0)
+    norm = None if place is None else Norm("batch", (), affine, affine, 0.0)
     return describe_network(
         784,
         10,
@@ -74,6 +76,16 @@ def test_parameters_by_hand_and_as_allocated(
     assert expected == WEIGHTS + biases + norms
 
 
+@pytest.mark.parametrize("kind", ["none", "batch", "batch_renorm", "group", "instance", "rms"])
+def test_parameters_of_images_as_allocated(kind: str) -> None:
+    norm = Norm(kind, (), "vector", "scalar", 1.0, groups=0)
+    own = "layer" if kind == "instance" else None
+    layers: list[int | Hidden | Pooling] = [Hidden(4, 3), Pooling(2)]
+    layers += [Hidden(6, 3, stride=2, padding="valid"), Hidden(9, norm=own)]
+    spec = describe_network((12, 3, 10), 5, layers, activation="relu", norm=norm)
+    assert spec.parameters == actual_parameters(spec)
+
+
 @pytest.mark.parametrize("place", [None, "before", "after"])
 def test_multiply_adds(place: Place | None) -> None:
     spec = book_network(place, dropout=True)
@@ -104,40 +116,40 @@ def test_a_bias_right_before_a_centring_norm_is_left_out() -> None:
 
 
 def test_a_norm_that_does_not_centre_keeps_the_bias() -> None:
-    norm = Norm("scaling", 0, "vector", "none", 1.0)
+    norm = Norm("scaling", (), "vector", "none", 1.0)
     spec = describe_network(4, 2, [3], activation="relu", norm=norm, norm_place="before")
     assert spec.layers[0] == Dense(4, 3, bias=True)
 
 
 def test_gamma_and_beta_count_each_for_itself() -> None:
     forms: tuple[Affine, ...] = ("vector", "scalar", "none")
-    counts = {(g, b): Norm("batch", 7, g, b, 0.0).parameters for g in forms for b in forms}
+    counts = {(g, b): Norm("batch", (7,), g, b, 0.0).parameters for g in forms for b in forms}
     assert [counts["vector", b] for b in forms] == [14, 8, 7]
     assert [counts["scalar", b] for b in forms] == [8, 2, 1]
     assert [counts["none", b] for b in forms] == [7, 1, 0]
 
 
 def test_sizes_run_through() -> None:
-    norm = Norm("batch", 0, "scalar", "none", 1.0)
+    norm = Norm("batch", (), "scalar", "none", 1.0)
     spec = describe_network(
         7, 3, [5, 4], activation="tanh", norm=norm, norm_place="after", dropout=True
     )
     assert spec.layers == (
         Dense(7, 5, bias=True),
-        Activation("tanh", 5),
-        Norm("batch", 5, "scalar", "none", 1.0),
-        Dropout(5, 0),
+        Activation("tanh", (5,)),
+        Norm("batch", (5,), "scalar", "none", 1.0),
+        Dropout((5,), 0),
         Dense(5, 4, bias=True),
-        Activation("tanh", 4),
-        Norm("batch", 4, "scalar", "none", 1.0),
-        Dropout(4, 1),
+        Activation("tanh", (4,)),
+        Norm("batch", (4,), "scalar", "none", 1.0, ordinal=1),
+        Dropout((4,), 1),
         Dense(4, 3, bias=True),
     )
     assert (spec.inputs, spec.classes) == (7, 3)
 
 
 def test_a_network_without_hidden_layers() -> None:
-    norm = Norm("batch", 0, "vector", "vector", 0.0)
+    norm = Norm("batch", (), "vector", "vector", 0.0)
     spec = describe_network(64, 10, [], activation="relu", norm=norm, dropout=True)
     assert spec.layers == (Dense(64, 10, bias=True),)
     assert spec.parameters == actual_parameters(spec) == 650
@@ -154,7 +166,12 @@ def test_descriptions_cannot_be_changed() -> None:
 
 def test_facts_of_datasets() -> None:
     sizes = {name: (facts.features, facts.classes) for name, facts in DATASETS.items()}
-    assert sizes == {"digits": (64, 10), "mnist": (784, 10), "fashion-mnist": (784, 10)}
+    assert sizes == {
+        "digits": (64, 10),
+        "mnist": (784, 10),
+        "fashion-mnist": (784, 10),
+        "cifar10": (3072, 10),
+    }
     assert all(facts.name == name for name, facts in DATASETS.items())
 
 

@@ -14,8 +14,9 @@ PACKAGE = Path(bnexp.__file__).parent
 
 #: From the bottom up. A room may import itself and rooms on lower floors, but no neighbour.
 FLOORS = (
-    {"errors", "version"},
+    {"errors", "lazy", "version"},
     {"describe", "records", "files", "streams", "environment", "optim"},
+    {"userdata"},
     {"nn", "config", "data"},
     {"plan"},
     {"evaluate", "store"},
@@ -35,7 +36,7 @@ ONLY = {
     "optim": set(),
     "describe": set(),
     "records": set(),
-    "config": {"errors", "describe"},
+    "config": {"errors", "lazy", "describe", "userdata"},
     "plots": {"errors", "config", "describe", "plan", "records", "store"},
 }
 

@@ -13,22 +13,34 @@ from bnexp.data.layout import drop_unused_features
 from bnexp.plan import stack_key
 from bnexp.train import train_stack
 
-DATA = make_data()
+#: More examples than the first layer would know one by one, and few enough of them.
+MANY, DATA = make_data(1200), make_data()
 
-#: Runs that may share a stack, at the widths of the book, each different in its numbers.
-MIXED = [
-    make_run(),
-    make_run(init__scale=1e-3),
-    make_run(init__scale=1.0),
-    make_run(optimizer__lr=0.1, regularization__l2=0.1),
-    make_run(regularization__l1=1e-3),
-    make_run(optimizer__momentum=0.9),
-    make_run(regularization__dropout=0.3),
-    make_run(norm__eps=1e-3, norm__momentum=0.5),
-    make_run(seed=3),
+#: Numbers that may differ between the runs of a stack, at the widths of the book.
+NUMBERS: list[dict[str, Any]] = [
+    {},
+    {"init__scale": 1e-3},
+    {"init__scale": 1.0},
+    {"optimizer__lr": 0.1},
+    {"optimizer__momentum": 0.9},
+    {"regularization__dropout": 0.3},
+    {"norm__eps": 1e-3, "norm__momentum": 0.5},
+    {"seed": 3},
 ]
+PENALTIES: list[dict[str, Any]] = [
+    {"optimizer__lr": 0.1, "regularization__l2": 0.1},
+    {"regularization__l1": 1e-3},
+]
+TESTED = {"at": "first_step", "train": "all", "test": 150}
+#: Stacks of mixed runs, and their data: by weights, by examples, and by examples with a test set.
+STACKS = {
+    "weights": ([make_run(data__train=1200, **n) for n in NUMBERS + PENALTIES], MANY),
+    "examples": ([make_run(**n) for n in NUMBERS], DATA),
+    "tested": ([make_run(evaluate=TESTED, **n) for n in NUMBERS], DATA),
+}
 #: A step this long throws the numbers out of range.
 DIVERGING = make_run(optimizer__lr=1e30, norm__kind="batch")
+each_form = pytest.mark.parametrize(("runs", "data"), STACKS.values(), ids=STACKS)
 
 
 def final_theta(runs, data=DATA):
@@ -39,39 +51,49 @@ def final_theta(runs, data=DATA):
     return thetas
 
 
-def test_a_run_has_the_same_bits_alone_and_in_any_stack():
-    together = train(MIXED, DATA)
+@each_form
+def test_a_run_has_the_same_bits_alone_and_in_any_stack(runs, data):
+    together = train(runs, data)
     assert {result.status for result in together.values()} == {"done"}
-    for run in MIXED:
-        assert same(train([run], DATA)[run.id], together[run.id])
+    for run in runs:
+        assert same(train([run], data)[run.id], together[run.id])
 
 
-def test_the_parameters_too_are_the_same_bit_for_bit():
-    together = final_theta(MIXED)
-    for run in (MIXED[0], MIXED[5], MIXED[6]):
-        assert np.array_equal(final_theta([run])[run.id], together[run.id])
+@each_form
+def test_the_parameters_too_are_the_same_bit_for_bit(runs, data):
+    together = final_theta(runs, data)
+    for run in (runs[0], runs[4], runs[-1]):
+        assert np.array_equal(final_theta([run], data)[run.id], together[run.id])
 
 
-def test_permuting_runs_permutes_results():
-    straight = train(MIXED, DATA)
-    backwards = train(MIXED[::-1], DATA)
-    assert all(same(straight[run.id], backwards[run.id]) for run in MIXED)
+@each_form
+def test_permuting_runs_permutes_results(runs, data):
+    straight = train(runs, data)
+    backwards = train(runs[::-1], data)
+    assert all(same(straight[run.id], backwards[run.id]) for run in runs)
 
 
-@pytest.mark.parametrize("l2", [0.0, 0.1])
+@pytest.mark.parametrize(("data", "l2"), [(MANY, 0.0), (MANY, 0.1), (DATA, 0.0)])
 @pytest.mark.parametrize("kind", ["batch", "none"])
-def test_a_diverging_neighbor_changes_nothing(l2, kind):
-    quiet = make_run(norm__kind=kind)
-    neighbor = make_run(norm__kind=kind, optimizer__lr=1e30, regularization__l2=l2)
-    together = train([neighbor, quiet], DATA)
+def test_a_diverging_neighbor_changes_nothing(data, l2, kind):
+    base: dict[str, Any] = {"norm__kind": kind, "data__train": len(data.x_train)}
+    quiet = make_run(**base)
+    neighbor = make_run(**base, optimizer__lr=1e30, regularization__l2=l2)
+    together = train([neighbor, quiet], data)
     assert together[neighbor.id].status == "diverged"
-    assert same(together[quiet.id], train([quiet], DATA)[quiet.id])
+    assert same(together[quiet.id], train([quiet], data)[quiet.id])
 
 
 def test_a_diverging_run_without_penalty_ends_as_it_does_alone_beside_one_with_l2():
-    wild = make_run(norm__kind="none", init__scale=30.0)
-    beside = make_run(norm__kind="none", regularization__l2=0.1, regularization__l1=0.1)
-    assert same(train([wild, beside], DATA)[wild.id], train([wild], DATA)[wild.id])
+    base: dict[str, Any] = {"norm__kind": "none", "data__train": 1200}
+    wild = make_run(**base, init__scale=30.0)
+    beside = make_run(**base, regularization__l2=0.1, regularization__l1=0.1)
+    assert same(train([wild, beside], MANY)[wild.id], train([wild], MANY)[wild.id])
+
+
+def test_runs_of_two_forms_are_refused_a_stack():
+    with pytest.raises(ValueError, match="share no stack"):
+        train([make_run(), make_run(regularization__l2=0.1)], DATA)
 
 
 def test_divergence_is_a_result_with_its_place_and_the_records_before_it():
@@ -85,7 +107,7 @@ def test_divergence_is_a_result_with_its_place_and_the_records_before_it():
 
 
 def test_diverged_runs_leave_the_stack_and_the_others_go_on():
-    runs = [DIVERGING, MIXED[0], MIXED[5]]
+    runs = [DIVERGING, *STACKS["examples"][0][3:5]]
     actives = [len(end.active) for end in train_stack(runs, DATA)]
     assert actives == [2, 0]
 
@@ -144,12 +166,19 @@ def test_what_is_evaluated_changes_no_training():
         make_run(evaluate={"at": "epoch_end", "train": train, "test": test}, network__layers=[20])
         for train, test in itertools.product(["all", 100, "running", "none"], ["all", 50, "none"])
     ]
-    thetas = []
+    thetas: dict[bool, list[Any]] = {True: [], False: []}
     for run in runs:
         ends = train_stack([run], DATA)
-        thetas.append(next(ends).states()[run.id].arrays["theta"])
+        end = next(ends)
+        # To test it takes to know the weights, which are parameters of their own.
+        thetas[run.config.evaluate.test == "none"].append(end.states()[run.id].arrays["theta"])
         ends.close()
-    assert all(np.array_equal(thetas[0], theta) for theta in thetas)
+    for found in thetas.values():
+        assert all(np.array_equal(found[0], theta) for theta in found)
+    parameters = 20 * 1000 + 20 + 20 + 20 * 10 + 10  # outputs, gamma, beta, and the last layer
+    assert [len(found[0]) for found in thetas.values()] == [parameters + 1000 * 20, parameters][
+        ::-1
+    ]
 
 
 def test_running_metrics_average_the_batches_since_the_last_record():
@@ -177,9 +206,10 @@ def test_last_is_evaluated_once_at_the_end():
 
 
 def test_the_loss_includes_the_penalties():
-    runs = [make_run(norm__kind="none", **{f"regularization__{key}": 1e-4}) for key in ("l1", "l2")]
-    plain = make_run(norm__kind="none")
-    results = train([plain, *runs], DATA)
+    base: dict[str, Any] = {"norm__kind": "none", "data__train": 1200}
+    runs = [make_run(**base, **{f"regularization__{key}": 1e-4}) for key in ("l1", "l2")]
+    plain = make_run(**base)
+    results = train([plain, *runs], MANY)
     loss, l1, l2 = (results[run.id].records[0].metrics["train_loss"] for run in (plain, *runs))
     weights = 100 * 784 + 4 * 100 * 100 + 10 * 100
     assert l1 - loss == pytest.approx(1e-4 * weights * 0.05 * (2 / np.pi) ** 0.5, rel=0.02)

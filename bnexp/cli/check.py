@@ -20,7 +20,8 @@ def command(config: Path, overrides: tuple[str, ...], as_json: bool) -> None:
     Prints CONFIG resolved, its network, and the plan of its sweep; trains nothing. All mistakes are
     reported at once, each as file:line:column.
     """
-    from bnexp.cli.plans import network_rows, plan_facts, print_facts, print_table
+    from bnexp.cli.networks import network_rows
+    from bnexp.cli.plans import plan_facts, print_facts, print_table
     from bnexp.config import dump_config, load_config, network_spec, resolve
     from bnexp.environment import available_cores
     from bnexp.plan import plan_sweep

@@ -30,7 +30,8 @@ def command() -> None:
 def list_command(data_dir: Path | None, as_json: bool) -> None:
     """List the datasets and where each one is.
 
-    A quick look: labels are verified, images are not. "bnexp data get" verifies everything.
+    A quick look: files of labels are verified, images are not. "bnexp data get" verifies
+    everything.
     """
     from bnexp.data.overview import overview, table
 

@@ -11,7 +11,6 @@ import click
 
 from bnexp.config import Config, network_spec, steps_per_epoch, total_steps
 from bnexp.config.dump import dump_value
-from bnexp.describe import Dense, NetworkSpec, Norm
 from bnexp.environment import available_cores
 from bnexp.plan import Plan, Stack, cut_stacks, plan_sweep, run_multiply_adds
 from bnexp.store.folder import folder_for, refuse_other_question
@@ -19,25 +18,6 @@ from bnexp.store.journal import NAME, read_journal
 from bnexp.store.results import load_results
 
 _MOST_VALUES = 20
-
-
-def network_rows(spec: NetworkSpec) -> list[tuple[str, str, str, str]]:
-    """Return the network as rows: layer, output, parameters, multiply-adds for one example.
-
-    A dense layer right before a centring norm has no bias: the norm would subtract it again.
-    """
-    rows = [("layer", "output", "parameters", "multiply-adds")]
-    for layer in spec.layers:
-        if isinstance(layer, Dense):
-            name = f"dense {layer.units}" + ("" if layer.bias else ", no bias")
-            size, work = f"{layer.parameters:,}", f"{layer.multiply_adds:,}"
-            rows.append((name, str(layer.units), size, work))
-        elif isinstance(layer, Norm):
-            rows.append((f"{layer.kind} norm", str(layer.units), f"{layer.parameters:,}", ""))
-        else:
-            rows.append((getattr(layer, "kind", "dropout"), str(layer.units), "", ""))
-    rows.append(("total", str(spec.classes), f"{spec.parameters:,}", f"{spec.multiply_adds:,}"))
-    return rows
 
 
 def plan_facts(plan: Plan, jobs: int) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -10,31 +10,54 @@ from pydantic import ValidationError
 from bnexp.config.checks import find_conflicts, recorded_metrics
 from bnexp.config.fields import LEAVES, canonical_key
 from bnexp.config.mistakes import ConfigMistakesError
+from bnexp.config.network import evaluated_validation, weight_decay
 from bnexp.config.schema import Config, Metric, PlotConfig, SweepConfig
 from bnexp.config.words import allowed_values, explain_unknown
 
 _NO_SWEEP = SweepConfig()
 _SEED_END = 2**32
-_PREFERRED: tuple[Metric, ...] = ("train_accuracy", "running_accuracy", "test_accuracy")
+_PREFERRED: tuple[Metric, ...] = (
+    "train_accuracy",
+    "running_accuracy",
+    "val_accuracy",
+    "test_accuracy",
+)
+#: Keys whose default follows from another: while that one is swept, each cell has its own.
+_DEPENDENT: tuple[tuple[str, str, Callable[[Config], Any]], ...] = (
+    ("data.standardize", "data.name", lambda c: c.data.resolved_standardize),
+    ("init.scale", "init.scheme", lambda c: c.init.resolved_scale),
+    ("regularization.weight_decay", "optimizer.kind", weight_decay),
+    ("optimizer.lr", "optimizer.kind", lambda c: c.optimizer.resolved_lr),
+    ("optimizer.momentum", "optimizer.kind", lambda c: c.optimizer.resolved_momentum),
+    ("evaluate.validation", "data.validation", evaluated_validation),
+)
 
 
 def resolve(config: Config) -> Config:
     """Return ``config`` with the values filled in that depend on others; twice changes nothing.
 
-    - ``init.scale``: 0.01 for the scheme ``normal``, a gain of 1 for the others. It stays unset
-      when ``init.scheme`` is swept, for then each cell has its own.
+    - ``init.scale``: 0.01 for the scheme ``normal``, a gain of 1 for the others.
+    - ``data.standardize``, ``optimizer.lr``, ``optimizer.momentum``,
+      ``regularization.weight_decay`` and ``evaluate.validation``: see their sections. A value stays
+      unset where the key it depends on is swept, for then each cell has its own.
     - ``plot.y``: the accuracy on training examples when ``evaluate.train`` gives one, else the
-      running accuracy, else that on test examples.
+      running accuracy, else that on validation examples, else that on test examples.
     """
-    updates: dict[str, Any] = {}
-    if config.init.scale is None and "init.scheme" not in config.sweep.axes:
-        scale = config.init.resolved_scale
-        updates["init"] = config.init.model_copy(update={"scale": scale})
+    updates: dict[str, dict[str, Any]] = {}
+    for key, cause, default in _DEPENDENT:
+        section, _, name = key.partition(".")
+        if getattr(getattr(config, section), name) is None and cause not in config.sweep.axes:
+            updates.setdefault(section, {})[name] = default(config)
     if config.plot.y is None:
         recorded = recorded_metrics(config)
         y = next((metric for metric in _PREFERRED if metric in recorded), None)
-        updates["plot"] = config.plot.model_copy(update={"y": y})
-    return config.model_copy(update=updates) if updates else config
+        if y is not None:
+            updates["plot"] = {"y": y}
+    sections = {
+        section: getattr(config, section).model_copy(update=changed)
+        for section, changed in updates.items()
+    }
+    return config.model_copy(update=sections) if sections else config
 
 
 def with_values(config: Config, values: Mapping[str, Any], seed: int | None = None) -> Config:

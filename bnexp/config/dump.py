@@ -18,12 +18,16 @@ from bnexp.config.scalars import read_scalar
 from bnexp.config.schema import Config
 
 _EXPONENT = re.compile(r"(.+)e([-+])0*(\d+)")
-_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9._-]*")
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9._-]*(?: [A-Za-z0-9._-]+)*")
 
 
 def dump_config(config: Config) -> str:
     """Return the resolved config as YAML; loading it gives ``resolve(config)`` again."""
-    config = resolve(config)
+    return write_config(resolve(config))
+
+
+def write_config(config: Config) -> str:
+    """Return the config as YAML, what is unset left out; loading it gives ``config`` again."""
     lines: list[str] = []
     section = ""
     for key, leaf in LEAVES.items():
@@ -49,6 +53,8 @@ def _axes(axes: dict[str, tuple[Any, ...]]) -> Iterator[str]:
 
 
 def _wrapped(start: str, value: Any) -> list[str]:
+    if not isinstance(value, tuple):
+        return [start + dump_value(value)]
     indent = " " * (len(start) - len(start.lstrip()) + 2)
     return textwrap.wrap(
         start + dump_value(value),
@@ -69,8 +75,18 @@ def dump_value(value: Any) -> str:
         return _dump_float(value)
     if isinstance(value, str):
         plain = _PLAIN.fullmatch(value) and isinstance(read_scalar(value), str)
-        return value if plain else json.dumps(value)
+        return value if plain else _quoted(value)
     return str(value)
+
+
+def _quoted(text: str) -> str:
+    """Return text in double quotes, safe to be wrapped: JSON, and no two blanks side by side."""
+    quoted = json.dumps(text, ensure_ascii=False).replace("  ", " \\x20")
+    return "".join(char if char.isprintable() else _escaped(char) for char in quoted)
+
+
+def _escaped(char: str) -> str:
+    return f"\\u{ord(char):04x}" if ord(char) < 0x10000 else f"\\U{ord(char):08x}"
 
 
 def _dump_float(value: float) -> str:

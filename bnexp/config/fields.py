@@ -15,16 +15,21 @@ from typing import Any
 from pydantic import BaseModel
 
 from bnexp.config.schema import Config, Section
+from bnexp.config.schema.layers import LAYER_KINDS
 
 
 @dataclass(frozen=True)
 class Leaf:
-    """One key that takes a value: its dotted ``key`` and the model and field that hold it."""
+    """One key that takes a value: its dotted ``key`` and the model and field that hold it.
+
+    ``given`` is what the model needs beside it.
+    """
 
     key: str
     section: str
     name: str
     model: type[Section]
+    given: tuple[tuple[str, Any], ...] = ()
 
     @cached_property
     def allowed(self) -> Mapping[str, Any]:
@@ -34,7 +39,7 @@ class Leaf:
 
     def read(self, value: Any) -> Any:
         """Return ``value`` as the schema keeps it. Raises pydantic's ``ValidationError``."""
-        return getattr(self.model.model_validate({self.name: value}), self.name)
+        return getattr(self.model.model_validate({**dict(self.given), self.name: value}), self.name)
 
 
 def _leaves() -> dict[str, Leaf]:
@@ -58,6 +63,16 @@ SECTIONS: tuple[str, ...] = tuple(
 #: Sections that may be given as one word, and the key that the word means.
 SHORT_SECTIONS: Mapping[str, str] = MappingProxyType({"norm": "norm.kind"})
 LAYERS = LEAVES["network.layers"]
+#: The keys inside a layer, by its kind and their names: the kind's own first.
+LAYER_LEAVES: Mapping[str, Mapping[str, Leaf]] = MappingProxyType(
+    {
+        kind: {
+            name: Leaf(f"{LAYERS.key}.{name}", LAYERS.key, name, model, ((kind, 1),))
+            for name in sorted(model.model_fields, key=lambda name: name != kind)
+        }
+        for kind, model in LAYER_KINDS.items()
+    }
+)
 
 
 def canonical_key(key: str) -> str:

@@ -9,10 +9,10 @@ from typing import Any
 
 from bnexp.config.checks import Conflict, find_conflicts, find_whole_conflicts
 from bnexp.config.draft import Draft
-from bnexp.config.fields import LEAVES, canonical_key
+from bnexp.config.fields import LAYERS, LEAVES, axis_value, canonical_key
 from bnexp.config.files import read_text
 from bnexp.config.mistakes import Mark, Mistakes, shown
-from bnexp.config.nodes import Entry, Scalar
+from bnexp.config.nodes import Entry, ListNode, Scalar
 from bnexp.config.schema import Config
 from bnexp.config.values import REFUSED, explain_axis_key, read_axis, read_value
 from bnexp.config.yaml import read_yaml
@@ -105,9 +105,21 @@ def _finish(draft: Draft) -> Config:
     values["sweep.axes"] = {key: found for key, found in axes.items() if found is not None}
     swept = [key for key in (*axes, *draft.broken_axes) if explain_axis_key(key) is None]
     config = Config.model_validate(_nested(values))
-    conflicts = [*find_conflicts(config), *find_whole_conflicts(config, swept)]
+    conflicts = [
+        *(one for one in find_conflicts(config) if not _is_swept(one, config, axes)),
+        *(one for one in find_whole_conflicts(config, swept) if axes.keys().isdisjoint(one.keys)),
+    ]
     _note(draft, conflicts, refused)
     return config
+
+
+def _is_swept(conflict: Conflict, config: Config, axes: Mapping[str, Any]) -> bool:
+    """Whether a key of a conflict is swept over other values: no cell may have the conflict."""
+    for key in axes.keys() & set(conflict.keys):
+        section, _, name = key.partition(".")
+        if axis_value(getattr(getattr(config, section), name)) not in (axes[key] or ()):
+            return True
+    return False
 
 
 def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,12 +134,16 @@ def _note(draft: Draft, conflicts: Sequence[Conflict], refused: set[str]) -> Non
     """Note conflicts at their places, but for those of keys whose value was refused already."""
     for conflict in conflicts:
         if not refused.intersection(conflict.keys):
-            draft.mistakes.add(_place(draft, conflict.keys), conflict.keys[0], conflict.what)
+            draft.mistakes.add(_place(draft, conflict), conflict.keys[0], conflict.what)
 
 
-def _place(draft: Draft, keys: Sequence[str]) -> Mark:
-    """Return the place to show: an argument if one brought a key, else the first key given."""
+def _place(draft: Draft, conflict: Conflict) -> Mark:
+    """Return the place to show: an argument if one brought a key, else the layer or first key."""
+    keys = conflict.keys
     marks = [draft.leaves[key].mark for key in keys if key in draft.leaves]
+    layers = draft.leaves.get(LAYERS.key)
+    if conflict.layer is not None and isinstance(layers, ListNode):
+        marks.insert(0, layers.items[conflict.layer].mark)
     arguments = [mark for mark in marks if mark.rank]
     sections = [draft.sections[key.partition(".")[0]] for key in keys if _has_section(draft, key)]
     return (arguments + marks + sections + [draft.start])[0]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any
 
-from bnexp.config.dump import dump_config
+from bnexp.config.dump import write_config
 from bnexp.config.fields import SHORT_SECTIONS, canonical_key
 from bnexp.config.files import read_text
 from bnexp.config.load import BUILTIN, load_config, load_text
@@ -95,7 +95,7 @@ def _load(
         return load_config(config, **arguments)
     numbers = (arguments["seeds"], arguments["seed"])
     if arguments["axes"] or arguments["overrides"] or numbers != (None, None):
-        return load_text(dump_config(config), "config", **arguments)
+        return load_text(write_config(config), "config", **arguments)
     return config
 
 

@@ -12,12 +12,12 @@ from pydantic import ValidationError
 
 from bnexp.config.draft import Draft, read_inline
 from bnexp.config.fields import LAYERS, LEAVES, SECTIONS, Leaf, axis_value
+from bnexp.config.layers import check_layer
 from bnexp.config.mistakes import Mark, Mistakes, shown
 from bnexp.config.nodes import Entry, ListNode, MapNode, Node, Scalar, plain
 from bnexp.config.scalars import read_scalar
-from bnexp.config.schema import DenseLayer
 from bnexp.config.spec import FORMS, MAX_VALUES, parse_space, split_list
-from bnexp.config.words import explain_layer, explain_unknown, explain_value, own_keys
+from bnexp.config.words import explain_unknown, explain_value, own_keys
 from bnexp.errors import ConfigError
 
 #: Stands for a value that was refused.
@@ -35,24 +35,16 @@ _SIMPLE = re.compile(r"[A-Za-z0-9.+_-]+")
 def read_value(leaf: Leaf, node: Node, mistakes: Mistakes) -> Any:
     """Return the value of ``node`` as the schema keeps it, or note a mistake: ``REFUSED``."""
     if leaf is LAYERS and isinstance(node, ListNode):
-        refused = [item for item in node.items if not _is_layer(item)]
-        for item in refused:
-            mistakes.add(item.mark, leaf.key, explain_layer(item))
-        if refused:
+        before = len(mistakes.found)
+        for item in node.items:
+            check_layer(item, mistakes)
+        if len(mistakes.found) > before:
             return REFUSED
     try:
         return leaf.read(plain(node))
     except ValidationError:
         mistakes.add(node.mark, leaf.key, explain_value(leaf, node))
         return REFUSED
-
-
-def _is_layer(node: Node) -> bool:
-    try:
-        DenseLayer.model_validate(plain(node))
-    except ValidationError:
-        return False
-    return True
 
 
 def read_axis(draft: Draft, key: str, entry: Entry) -> tuple[Any, ...] | None:
@@ -143,7 +135,7 @@ def _read_axis_value(leaf: Leaf, where: str, node: Node, mistakes: Mistakes) -> 
         found.add(node.mark, leaf.key, explain_value(leaf, node))
         value = REFUSED
     for mark, line in found.found:
-        mistakes.found.append((mark, line.replace(f": {leaf.key}: ", f": {where}: ", 1)))
+        mistakes.found.append((mark, line.replace(f": {leaf.key}", f": {where}", 1)))
     return axis_value(value)
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bnexp.config.fields import LAYERS, LEAVES, SECTIONS, Leaf, canonical_key
 from bnexp.config.mistakes import shown
-from bnexp.config.nodes import ListNode, MapNode, Node, Scalar
+from bnexp.config.nodes import ListNode, Node, Scalar
 from bnexp.config.scalars import number_remedy, read_scalar
 
 #: Names that other programs give to keys of ours.
@@ -23,25 +22,32 @@ _ALIASES = {
     "units": "network.layers",
     "weights": "init.scale",
     "std": "init.scale",
-    "weight_decay": "regularization.l2",
+    "early_stopping": "training.patience",
+    "augment": "augmentation",
+    "validation_split": "data.validation",
+    "label_smooth": "regularization.label_smoothing",
     "seeds": "sweep.seeds",
     "axes": "sweep.axes",
 }
 _NAME = 'letters, digits, ".", "_" and "-", at most 60, the first a letter or digit'
-_LAYER = '100, "dense 100" or {dense: 100}, from 1 to 100,000 units'
-_LAYER_KIND = re.compile(r"(conv|pool)\b")
+#: What keys allow where the schema does not say it in words.
+_ALLOWED = {
+    "network.layers": "a list of at most 1,000 layers, such as [100, 100] or [conv 8, pool 2, 100]",
+    "name": _NAME,
+    "plot.panel": "a swept key, such as init.scale",
+    "plot.arm": "a swept key, such as init.scale",
+    "data.path": "the path of a file",
+    "data.test_path": "the path of a file",
+    "data.validation": "a whole number >= 0, or a share above 0 and below 1",
+}
 
 
 def allowed_values(leaf: Leaf) -> str:
     """Say what the schema allows for a key."""
-    if leaf is LAYERS:
-        return "a list of at most 1,000 layers, such as [100, 100]"
-    if leaf.key == "name":
-        return _NAME
-    if leaf.key in ("plot.panel", "plot.arm"):
-        return "a swept key, such as init.scale"
+    if leaf.key in _ALLOWED:
+        return _ALLOWED[leaf.key]
     if leaf.key == "norm.kind":
-        return "none, batch (off, on)"
+        return f"{_say(leaf.allowed)} (off: none, on: batch)"
     return _say(leaf.allowed)
 
 
@@ -89,18 +95,20 @@ def _wrong(leaf: Leaf, node: Node) -> str:
     if node.value is None:
         return f"{text} is no value" if text else "there is no value"
     kinds = {one.get("type") for one in leaf.allowed.get("anyOf", [leaf.allowed])}
+    words = _words(leaf.allowed)
+    close = difflib.get_close_matches(text.lower(), words, 1) if isinstance(node.value, str) else []
+    meant = f", did you mean {close[0]}?" if close else ""
     if kinds & {"integer", "number"}:
-        return _wrong_number(node, text, words="string" in kinds, whole="integer" in kinds)
+        wrong = _wrong_number(node, text, words=bool(words), whole="integer" in kinds)
+        return wrong + meant
     if leaf is LAYERS:
         return f"{text} is not a list; write [{text}]"
     if kinds == {"boolean"}:
         return f"{_quotes(node, text)} is neither on nor off"
-    words = _words(leaf.allowed)
     if not words:
         text_as_name = isinstance(node.value, str)
         return f'"{text}" is not allowed' if text_as_name else f'{text} is not text; write "{text}"'
-    close = difflib.get_close_matches(text.lower(), words, 1)
-    return f"{_quotes(node, text)} is not known" + (f", did you mean {close[0]}?" if close else "")
+    return f"{_quotes(node, text)} is not known{meant}"
 
 
 def _wrong_number(node: Scalar, text: str, *, words: bool, whole: bool) -> str:
@@ -132,25 +140,6 @@ def _words(schema: Mapping[str, Any]) -> list[str]:
     options = schema.get("anyOf", [schema])
     words = [word for one in options for word in one.get("enum", [one.get("const")])]
     return [word for word in words if isinstance(word, str)]
-
-
-def explain_layer(node: Node) -> str:
-    """Say what is wrong with one entry of ``network.layers``, and what is allowed."""
-    name = ""
-    if isinstance(node, Scalar):
-        name, what = node.text, f"{shown(node.text) or 'nothing'} is not a layer"
-        if isinstance(node.value, str) and (remedy := number_remedy(node.text)):
-            what = remedy
-    elif isinstance(node, MapNode):
-        name = next((entry.key for entry in node), "")
-        what = f"{{{shown(name)}: ...}} is not a layer"
-        if name == "dense":
-            what = "this dense layer has a wrong number of units or a key too many"
-    else:
-        what = "a list is not a layer"
-    if match := _LAYER_KIND.match(name):
-        what = f"{match[1]} layers are not supported yet"
-    return f"{what}; allowed: {_LAYER}"
 
 
 def explain_unknown(section: str, key: str) -> str:

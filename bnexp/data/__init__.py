@@ -1,23 +1,26 @@
-"""Datasets as arrays: the embedded digits, and MNIST and Fashion-MNIST from IDX files.
+"""Datasets as arrays: digits, MNIST, Fashion-MNIST, CIFAR-10, and a user's own.
 
-``load_dataset`` finds the files of a dataset, or downloads them, verifies the checksum of their
-content and gives a ``Dataset``. Both names load NumPy when they are first used and not before, so
-that commands can find, verify and download files without it.
+``load_dataset`` finds the files of a dataset that has a name, or downloads them, verifies the
+checksum of their content and gives a ``Dataset``. ``load_prepared`` does the same for what a config
+asks for: a user's own files, a validation split, label noise, standardised numbers. All names load
+NumPy when they are first used and not before, so that commands can find, verify and download files
+without it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from bnexp.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from bnexp.data.load import Dataset, load_dataset
+    from bnexp.data.dataset import Dataset
+    from bnexp.data.load import load_dataset
+    from bnexp.data.prepare import load_prepared
 
-__all__ = ["Dataset", "load_dataset"]
+__all__ = ["Dataset", "load_dataset", "load_prepared"]
 
-
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        from bnexp.data import load
-
-        return getattr(load, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy_names(
+    __name__,
+    {"dataset": ["Dataset"], "load": ["load_dataset"], "prepare": ["load_prepared"]},
+)

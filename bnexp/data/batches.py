@@ -13,6 +13,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from bnexp.data.augment import Augmentation, Changes
+from bnexp.data.rows import RawRows, Rows
 from bnexp.streams import stream
 
 Array = NDArray[Any]
@@ -20,33 +22,40 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Batch:
-    """Which examples a step sees: ``indices`` and ``labels``, each (K or 1, B)."""
+    """Which examples a step sees: ``indices`` and ``labels``, each (K or 1, B).
+
+    ``changes`` says what happens to each image, per run (or one for all); None where nothing does.
+    """
 
     indices: NDArray[np.intp]
     labels: NDArray[np.intp]
     source: Batches
+    changes: tuple[Changes, ...] | None = None
 
     def gather(self) -> Array:
         """Return the examples (K or 1, I, B): a view of one array, good until the next call."""
-        return self.source.gather(self.indices)
+        return self.source.gather(self.indices, self.changes)
 
 
 class Batches:
     """Batches of ``x`` (N, I) and ``y`` (N,) for a stack with these seeds, one per run.
 
     ``shuffle`` visits every example once an epoch, the last batch being smaller unless
-    ``drop_last``; ``replacement`` draws floor(N / batch_size) batches afresh.
+    ``drop_last``; ``replacement`` draws floor(N / batch_size) batches afresh. ``sorted`` shuffles,
+    sorts by class and cuts into batches, which come in random order; a smaller batch is cut at a
+    random place and comes last. Only rows that are kept as stored can be augmented.
     """
 
     def __init__(
         self,
-        x: Array,
+        x: Rows,
         y: NDArray[np.intp],
         seeds: Sequence[int],
         *,
         batch_size: int,
-        sampling: Literal["shuffle", "replacement"],
+        sampling: Literal["shuffle", "replacement", "sorted"],
         drop_last: bool,
+        augmentation: Augmentation | None = None,
     ) -> None:
         self.x, self.y = x, y
         shared = len(set(seeds)) == 1
@@ -55,26 +64,71 @@ class Batches:
         self.sampling = sampling
         whole = drop_last or sampling == "replacement"
         self.length = len(x) // batch_size * batch_size if whole else len(x)
-        self._buffer = np.empty((len(self.seeds), batch_size, x.shape[1]), x.dtype)
+        self.augmentation = augmentation
+        shape = (len(self.seeds), batch_size, x.shape[1])
+        self._buffer = np.empty(shape, x.dtype)
+        if isinstance(x, RawRows):
+            self._raw = np.empty(shape[1:], x.raw.dtype)
+        elif augmentation is not None:
+            raise ValueError("only rows that are kept as stored can be augmented (keep_raw)")
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """Yield the batches of an epoch, in order."""
-        orders = {seed: self._order(seed, epoch) for seed in dict.fromkeys(self.seeds)}
+        different = tuple(dict.fromkeys(self.seeds))
+        orders = {seed: self._order(seed, epoch) for seed in different}
         chosen = np.stack([orders[seed] for seed in self.seeds])
+        changes: dict[int, Changes] = {}
+        if self.augmentation is not None:
+            draw = self.augmentation.draw
+            changes = {seed: draw(seed, epoch, self.length) for seed in different}
         for start in range(0, self.length, self.batch_size):
-            indices = chosen[:, start : start + self.batch_size]
-            yield Batch(indices, self.y[indices], self)
+            part = slice(start, start + self.batch_size)
+            indices = chosen[:, part]
+            now = tuple(changes[seed][part] for seed in self.seeds) if changes else None
+            yield Batch(indices, self.y[indices], self, now)
 
-    def gather(self, indices: NDArray[np.intp]) -> Array:
+    def gather(self, indices: NDArray[np.intp], changes: Sequence[Changes] | None = None) -> Array:
         """Return the examples of ``indices`` (K or 1, B) as (K or 1, I, B), in the one array."""
-        batch = self._buffer[:, : indices.shape[1]]
-        for row, out in zip(indices, batch, strict=True):
-            # The indices are in range; mode="raise" would gather into a copy first.
-            np.take(self.x, row, axis=0, out=out, mode="clip")
-        return batch.transpose(0, 2, 1)
+        batch: Array = self._buffer[:, : indices.shape[1]]
+        if isinstance(self.x, RawRows):
+            self._convert(self.x, indices, changes, batch)
+        else:
+            for row, out in zip(indices, batch, strict=True):
+                # The indices are in range; mode="raise" would gather into a copy first.
+                np.take(self.x, row, axis=0, out=out, mode="clip")
+        gathered: Array = batch.transpose(0, 2, 1)
+        return gathered
+
+    def _convert(
+        self,
+        x: RawRows,
+        indices: NDArray[np.intp],
+        changes: Sequence[Changes] | None,
+        batch: Array,
+    ) -> None:
+        """Gather rows as they are stored, change them and write their numbers to ``batch``."""
+        raw = self._raw[: indices.shape[1]]
+        for k, row in enumerate(indices):
+            x.take(row, raw)
+            if self.augmentation is not None and changes is not None:
+                self.augmentation.apply(raw, changes[k])
+            x.convert(raw, batch[k])
 
     def _order(self, seed: int, epoch: int) -> NDArray[np.intp]:
         generator = stream(seed, "batches", epoch=epoch)
-        if self.sampling == "shuffle":
-            return generator.permutation(len(self.x))[: self.length]
-        return generator.integers(0, len(self.x), self.length)
+        if self.sampling == "replacement":
+            return generator.integers(0, len(self.x), self.length)
+        order = generator.permutation(len(self.x))[: self.length]
+        return self._by_class(order, generator) if self.sampling == "sorted" else order
+
+    def _by_class(
+        self, order: NDArray[np.intp], generator: np.random.Generator
+    ) -> NDArray[np.intp]:
+        """Sort an epoch by class, cut it into batches and mix these."""
+        order = order[np.argsort(self.y[order], kind="stable")]
+        count, rest = divmod(self.length, self.batch_size)
+        start = int(generator.integers(count + 1)) * self.batch_size
+        smaller = order[start : start + rest]
+        whole = np.delete(order, slice(start, start + rest))
+        batches = whole.reshape(count, self.batch_size)[generator.permutation(count)]
+        return np.concatenate([batches.ravel(), smaller])

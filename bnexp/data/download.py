@@ -1,37 +1,31 @@
 """Downloading the files of a dataset into a folder, each verified before it gets its name.
 
-Mirrors are tried in order and their failures collected. A body is held in memory up to a cap taken
-from the known size, its content is verified, written to a temporary file in the same folder and
-renamed, under a lock, so that two processes download once and no reader ever sees part of a file.
-Files are kept uncompressed: 55 MB of disk save every process that loads them the decompression.
+Mirrors are tried in order and their failures collected. A body is written to a temporary file in
+the folder, up to a cap taken from the known size, its content is verified, and the file is renamed,
+under a lock, so that two processes download once and no reader ever sees part of a file. IDX files
+are kept uncompressed: 55 MB of disk save every process that loads them the decompression. An
+archive is kept as it came.
 """
 
 from __future__ import annotations
 
-import http.client
-import io
 import os
-import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from filelock import FileLock, Timeout
-from tqdm import tqdm
 
-from bnexp.data.idx import ContentError, IdxFile, read_idx
-from bnexp.data.locate import find_files
+from bnexp.data.cifar import ARCHIVE, archive_limit, read_members
+from bnexp.data.content import ContentError, DataFile
+from bnexp.data.forms import dataset_files
+from bnexp.data.locate import Notify, expected, find_files
+from bnexp.data.transfer import TransferError, fetch
 from bnexp.describe import DatasetFacts
 from bnexp.errors import ConfigError, DatasetError
-from bnexp.version import __version__
 
-#: Receives one line of progress or a note, without a newline.
-Notify = Callable[[str], None]
-
-#: Folders that hold the gzipped files of a dataset, the one to try first first.
+#: Folders that hold the compressed files of a dataset, the one to try first first.
 MIRRORS = {
     "mnist": (
         "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -42,24 +36,14 @@ MIRRORS = {
         "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
         "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
     ),
+    "cifar10": ("https://www.cs.toronto.edu/~kriz/",),
 }
 
-#: Bytes of all gzipped files of a dataset.
-DOWNLOAD_BYTES = {"mnist": 11_594_722, "fashion-mnist": 30_878_645}
+#: Bytes of all compressed files of a dataset.
+DOWNLOAD_BYTES = {"mnist": 11_594_722, "fashion-mnist": 30_878_645, "cifar10": 170_052_171}
 
-#: Seconds without a byte after which a mirror is given up.
-TIMEOUT = 20.0
-#: Seconds after which a mirror that has sent less than SLOWEST bytes a second is given up.
-PATIENCE = 60.0
-SLOWEST = 2_000
 #: Seconds to wait for another process that is downloading the same dataset.
 LOCK_TIMEOUT = 1800.0
-
-_CHUNK = 1 << 16
-
-
-class TransferError(Exception):
-    """Why a mirror gave no file."""
 
 
 def mirrors(facts: DatasetFacts) -> tuple[str, ...]:
@@ -79,7 +63,7 @@ def mirrors(facts: DatasetFacts) -> tuple[str, ...]:
 
 def download_missing(
     facts: DatasetFacts,
-    files: Sequence[IdxFile],
+    files: Sequence[DataFile],
     folder: Path,
     *,
     notify: Notify | None = None,
@@ -101,13 +85,13 @@ def download_missing(
             missing = [file for file in files if file.name not in find_files(folder, files)]
             if missing:
                 say(f"downloading {facts.title} to {folder} {_megabytes(facts)}".rstrip())
-            for file in missing:
-                _write(folder / file.name, _from_mirrors(facts, file, say, progress))
+            for download in dict.fromkeys(_download(facts, file) for file in missing):
+                _keep(folder, facts, download, say, progress)
     except (OSError, NotImplementedError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise DatasetError(
             f"cannot keep {facts.title} in {folder}: {reason}. It takes "
-            f"{sum(file.size for file in files) / 1e6:.0f} MB; name another folder with "
+            f"{_disk(facts, files) / 1e6:.0f} MB; name another folder with "
             "BNEXP_CACHE (for the cache) or --data-dir"
         ) from error
     return find_files(folder, files)
@@ -120,6 +104,11 @@ def _ignore(_: str) -> None:
 def _megabytes(facts: DatasetFacts) -> str:
     size = DOWNLOAD_BYTES.get(facts.name)
     return "" if size is None else f"({size / 1e6:.1f} MB)"
+
+
+def _disk(facts: DatasetFacts, files: Sequence[DataFile]) -> int:
+    """Return how many bytes the files take where they are kept."""
+    return DOWNLOAD_BYTES[facts.name] if files[0].archive else sum(file.size for file in files)
 
 
 @contextmanager
@@ -144,93 +133,64 @@ def _locked(folder: Path, facts: DatasetFacts, say: Notify) -> Iterator[None]:
         lock.release()
 
 
-def _from_mirrors(facts: DatasetFacts, file: IdxFile, say: Notify, progress: bool) -> bytes:
-    """Return the verified content of ``file`` from the first mirror that has it."""
+#: What is downloaded at once: the name on the mirror, the name to keep, the files in it.
+_Download = tuple[str, str, tuple[DataFile, ...]]
+
+
+def _download(facts: DatasetFacts, file: DataFile) -> _Download:
+    if file.archive is None:
+        return f"{file.name}.gz", file.name, (file,)
+    return file.archive, file.archive, dataset_files(facts)
+
+
+def _keep(
+    folder: Path, facts: DatasetFacts, download: _Download, say: Notify, progress: bool
+) -> None:
+    """Keep the verified content of a download from the first mirror that has it."""
+    remote, name, files = download
     failures: list[str] = []
     for mirror in mirrors(facts):
         if failures:
             say(f"{failures[-1].strip()}; trying {mirror}")
-        url = f"{mirror}{file.name}.gz"
+        url = f"{mirror}{remote}"
         try:
-            return read_idx(io.BytesIO(_fetch(url, file, progress)), file)
+            with _temporary(folder / name) as part:
+                size = sum(file.size for file in files)
+                fetch(url, part, size=size, name=name, progress=progress)
+                part.seek(0)
+                _verify(part, facts, files)
         except (TransferError, ContentError) as error:
             failures.append(f"  {url}: {error}")
+        else:
+            return
+    lines = [f"cannot download {name} of {facts.title}:", *(failures or ["  no mirror is known"])]
+    forms = ", gzipped or not" if name != ARCHIVE else f", or {ARCHIVE}"
     raise DatasetError(
-        "\n".join(
-            (
-                f"cannot download {file.name} of {facts.title}:",
-                *(failures or ["  no mirror is known"]),
-                f"Get its files ({', '.join(facts.content)}, gzipped or not) elsewhere and name "
-                "their folder with --data-dir or BNEXP_DATA, or name a mirror with BNEXP_MIRROR. "
-                f"Expected content of {file.name}: {file.size} bytes with MD5 {file.md5}",
-            )
-        )
+        "\n".join(lines) + f"\nGet its files ({', '.join(facts.content)}{forms}) elsewhere and "
+        "name their folder with --data-dir or BNEXP_DATA, or name a mirror with BNEXP_MIRROR. "
+        f"Expected content of {name}: {expected(files)}"
     )
 
 
-def _fetch(url: str, file: IdxFile, progress: bool) -> bytes:
-    """Return the body at ``url``, raising ``TransferError`` where it is late, cut or too long."""
-    # What does not compress grows a little under gzip; nothing honest is longer than this.
-    limit = file.size + file.size // 100 + 4096
-    try:
-        request = urllib.request.Request(url, headers={"User-Agent": f"bnexp/{__version__}"})
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
-            return _receive(response, limit, file.name, progress)
-    except urllib.error.HTTPError as error:
-        error.close()
-        raise TransferError(f"HTTP {error.code} {error.reason}".rstrip()) from None
-    except urllib.error.URLError as error:
-        raise TransferError(_reason(error.reason)) from None
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise TransferError(_reason(error)) from None
+def _verify(part: BinaryIO, facts: DatasetFacts, files: Sequence[DataFile]) -> None:
+    """Verify what was downloaded; an IDX file is replaced by its content."""
+    if files[0].archive is None:
+        content = files[0].read(part)
+        part.seek(0)
+        part.truncate()
+        part.write(content)
+        return
+    for _ in read_members(part, files, limit=archive_limit(facts)):
+        pass
 
 
-def _receive(response: http.client.HTTPResponse, limit: int, name: str, progress: bool) -> bytes:
-    total = response.length
-    if total is not None and total > limit:
-        raise TransferError(f"it has {total} bytes, too many, so it is another file")
-    body = bytearray()
-    started = time.monotonic()
-    # None: tqdm shows the bar on a terminal only.
-    hidden = None if progress else True
-    with tqdm(
-        total=total,
-        desc=name,
-        unit="B",
-        unit_scale=True,
-        leave=False,
-        file=sys.stderr,
-        disable=hidden,
-    ) as bar:
-        while chunk := response.read1(_CHUNK):
-            body += chunk
-            bar.update(len(chunk))
-            if len(body) > limit:
-                raise TransferError(
-                    f"it has more than {limit} bytes, too many, so it is another file"
-                )
-            seconds = time.monotonic() - started
-            if seconds > PATIENCE and len(body) < SLOWEST * seconds:
-                raise TransferError(f"too slow: {len(body)} bytes in {seconds:.0f} s")
-    if total is not None and len(body) < total:
-        raise TransferError(f"the connection was closed after {len(body)} of {total} bytes")
-    return bytes(body)
-
-
-def _reason(error: object) -> str:
-    if isinstance(error, TimeoutError):
-        return f"no answer within {TIMEOUT:g} s"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error) or type(error).__name__
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name, flush it to disk and rename it."""
+@contextmanager
+def _temporary(path: Path) -> Iterator[BinaryIO]:
+    """Open a temporary file that is flushed to disk and gets its name when the block ends well."""
     part = path.with_name(f".{path.name}.part")
     try:
-        with part.open("wb") as stream:
-            stream.write(content)
+        with part.open("w+b") as stream:
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         part.replace(path)

@@ -3,6 +3,8 @@
 ``get_files`` is what loading a dataset goes through: it reads from the user's folders and writes
 only to the cache. ``ensure_files`` does the same ahead of worker processes. ``keep_dataset`` is
 what ``bnexp data get`` asks for: a complete, verified copy in a place that the user may choose.
+``ensure_data`` and ``verify_data`` do for a ``DataSpec`` what ``ensure_files`` and ``verify_files``
+do for a dataset that has a name.
 """
 
 from __future__ import annotations
@@ -11,24 +13,27 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from bnexp.data.download import Notify, download_missing
-from bnexp.data.idx import IdxFile, idx_files
+from bnexp import describe
+from bnexp.data.content import DataFile
+from bnexp.data.forms import dataset_files
 from bnexp.data.locate import (
     EMBEDDED,
+    Notify,
     cache_folder,
     data_folder,
     find_files,
     missing_files,
-    read_file,
+    read_files,
     subfolder,
 )
-from bnexp.describe import DatasetFacts
+from bnexp.describe import DatasetFacts, DataSpec
 from bnexp.errors import DatasetError
+from bnexp.userdata import user_facts
 
 
 def get_files(
     facts: DatasetFacts,
-    files: Sequence[IdxFile],
+    files: Sequence[DataFile],
     *,
     data_dir: str | os.PathLike[str] | None = None,
     notify: Notify | None = None,
@@ -36,7 +41,7 @@ def get_files(
 ) -> dict[str, Path]:
     """Return the path of each file by name: from the data folder, the cache, or downloaded to it.
 
-    The contents are not verified, ``read_file`` does that. Raises ``DatasetError`` if the data
+    The contents are not verified, ``read_files`` does that. Raises ``DatasetError`` if the data
     folder does not exist or has only some of the files, or if the download fails.
     """
     named = data_folder(data_dir)
@@ -48,12 +53,12 @@ def get_files(
         if found:
             raise DatasetError(
                 f"{folder} holds some files of {facts.title} but not "
-                f"{missing_files(files, found)}, with or without .gz. Add what is missing, or "
+                f"{missing_files(files, found)}{_forms(files[0])}. Add what is missing, or "
                 f"download it: bnexp data get {facts.name} --data-dir {named.path}"
             )
         if notify is not None:
             notify(f"data folder {named} has no {facts.title}; using the cache")
-    return download_missing(facts, files, cache_folder(facts), notify=notify, progress=progress)
+    return _download(facts, files, cache_folder(facts), notify, progress)
 
 
 def ensure_files(
@@ -71,9 +76,9 @@ def ensure_files(
     """
     if facts.name in EMBEDDED:
         return (EMBEDDED[facts.name],)
-    files = idx_files(facts, test=test)
+    files = dataset_files(facts, test=test)
     found = get_files(facts, files, data_dir=data_dir, notify=notify, progress=progress)
-    return tuple(found[file.name] for file in files)
+    return tuple(dict.fromkeys(found[file.name] for file in files))
 
 
 def keep_dataset(
@@ -94,15 +99,14 @@ def keep_dataset(
 
         read_digits(facts)
         return (EMBEDDED[facts.name],)
-    files = idx_files(facts)
+    files = dataset_files(facts)
     if data_dir is None:
         found = get_files(facts, files, notify=notify, progress=progress)
     else:
         folder = subfolder(facts, Path(data_dir).expanduser())
-        found = download_missing(facts, files, folder, notify=notify, progress=progress)
-    for file in files:
-        read_file(found[file.name], file, facts)
-    return tuple(found[file.name] for file in files)
+        found = _download(facts, files, folder, notify, progress)
+    _verify(found, files, facts)
+    return tuple(dict.fromkeys(found[file.name] for file in files))
 
 
 def verify_files(
@@ -113,7 +117,69 @@ def verify_files(
     An embedded dataset is verified whenever it is loaded.
     """
     if facts.name not in EMBEDDED:
-        files = idx_files(facts, test=test)
+        files = dataset_files(facts, test=test)
         found = get_files(facts, files, data_dir=data_dir)
-        for file in files:
-            read_file(found[file.name], file, facts)
+        _verify(found, files, facts)
+
+
+def ensure_data(
+    spec: DataSpec,
+    *,
+    data_dir: str | os.PathLike[str] | None = None,
+    notify: Notify | None = None,
+    progress: bool = False,
+) -> None:
+    """Make sure that the files of ``spec`` are here, downloaded if need be; see ``ensure_files``.
+
+    A user's own are looked into. Raises ``DatasetError``.
+    """
+    if spec.path is not None:
+        user_facts(spec.name, spec.path, spec.test_path)
+    else:
+        ensure_files(
+            describe.DATASETS[spec.name],
+            test=spec.test > 0,
+            data_dir=data_dir,
+            notify=notify,
+            progress=progress,
+        )
+
+
+def verify_data(
+    spec: DataSpec,
+    facts: DatasetFacts,
+    *,
+    data_dir: str | os.PathLike[str] | None = None,
+) -> None:
+    """Verify that the files of ``spec`` hold what ``facts`` say. Raises ``DatasetError``."""
+    if spec.path is None:
+        verify_files(facts, test=spec.test > 0, data_dir=data_dir)
+    elif user_facts(spec.name, spec.path, spec.test_path).content != facts.content:
+        files = " or ".join(path for path in (spec.path, spec.test_path) if path)
+        raise DatasetError(f"{files} changed while it was in use; give the command again")
+
+
+def _download(
+    facts: DatasetFacts,
+    files: Sequence[DataFile],
+    folder: Path,
+    notify: Notify | None,
+    progress: bool,
+) -> dict[str, Path]:
+    """Return the files in ``folder``, downloaded if need be."""
+    found = find_files(folder, files)
+    if len(found) < len(files):
+        # Here, since workers start in less time without what a download takes.
+        from bnexp.data.download import download_missing
+
+        found = download_missing(facts, files, folder, notify=notify, progress=progress)
+    return found
+
+
+def _verify(found: dict[str, Path], files: Sequence[DataFile], facts: DatasetFacts) -> None:
+    for _ in read_files(found, files, facts):
+        pass
+
+
+def _forms(file: DataFile) -> str:
+    return f", nor {file.archive}" if file.archive else ", with or without .gz"

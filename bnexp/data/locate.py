@@ -2,15 +2,15 @@
 
 In order: the data folder (``data_dir``, else the environment variable BNEXP_DATA), in its subfolder
 named like the dataset or in the folder itself; then the cache (BNEXP_CACHE, else the user's cache
-folder). Each file may be there with or without ``.gz``. A data folder that does not exist or holds
-only some of the files is a mistake and is said to be one; a data folder without any of them is
-passed over with a note. Digits are embedded and never looked for.
+folder). Each file may be there in the forms that ``DataFile.places`` names. A data folder that does
+not exist or holds only some of the files is a mistake and is said to be one; a data folder without
+any of them is passed over with a note. Digits are embedded and never looked for.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,12 +18,17 @@ from typing import Literal
 import platformdirs
 
 from bnexp import describe
-from bnexp.data.idx import ContentError, IdxFile, idx_files, read_first, read_idx
+from bnexp.data.cifar import FOLDER, archive_limit, glance, read_members
+from bnexp.data.content import ContentError, DataFile
+from bnexp.data.forms import dataset_files
 from bnexp.describe import DatasetFacts
 from bnexp.errors import DatasetError
 
 #: Datasets that come with the package, and the file that holds each.
 EMBEDDED = {"digits": Path(__file__).with_name("digits.npz")}
+
+#: Receives one line of progress or a note, without a newline.
+Notify = Callable[[str], None]
 
 State = Literal["embedded", "found", "incomplete", "wrong", "missing"]
 
@@ -81,7 +86,7 @@ def subfolder(facts: DatasetFacts, folder: Path) -> Path:
     Where neither holds any of its files, that is the subfolder. Files in the folder itself that
     are, by their labels, those of another dataset do not count: the names are the same.
     """
-    files = idx_files(facts)
+    files = dataset_files(facts)
     own = folder / facts.name
     if find_files(own, files) or not find_files(folder, files):
         return own
@@ -89,12 +94,14 @@ def subfolder(facts: DatasetFacts, folder: Path) -> Path:
 
 
 def _holds_another(folder: Path, facts: DatasetFacts) -> bool:
-    """Return whether a file of labels in ``folder`` is one of another dataset."""
+    """Return whether a file of labels in ``folder`` is that of another dataset with such names."""
+    names = {file.name for file in dataset_files(facts)}
     others = (other for other in describe.DATASETS.values() if other.name != facts.name)
     for other in others:
         if other.name in EMBEDDED:
             continue
-        labels = [file for file in idx_files(other) if file.holds_labels]
+        files = dataset_files(other)
+        labels = [file for file in files if file.holds_labels and file.name in names]
         found = find_files(folder, labels)
         for file in labels:
             if file.name in found and _is_right(found[file.name], file):
@@ -102,20 +109,20 @@ def _holds_another(folder: Path, facts: DatasetFacts) -> bool:
     return False
 
 
-def _is_right(path: Path, file: IdxFile) -> bool:
+def _is_right(path: Path, file: DataFile) -> bool:
     try:
         with path.open("rb") as stream:
-            read_idx(stream, file)
+            file.read(stream)
     except (OSError, ContentError):
         return False
     return True
 
 
-def find_files(folder: Path, files: Sequence[IdxFile]) -> dict[str, Path]:
-    """Return the paths of those files that are in ``folder``, plain ones before gzipped ones."""
+def find_files(folder: Path, files: Sequence[DataFile]) -> dict[str, Path]:
+    """Return the paths of those files that are in ``folder``, each in its preferred place."""
     found: dict[str, Path] = {}
     for file in files:
-        for path in (folder / file.name, folder / f"{file.name}.gz"):
+        for path in (folder / place for place in file.places):
             # A broken link or a folder is there and wrong: it must not pass as missing.
             if os.path.lexists(path):
                 found[file.name] = path
@@ -123,43 +130,80 @@ def find_files(folder: Path, files: Sequence[IdxFile]) -> dict[str, Path]:
     return found
 
 
-def missing_files(files: Sequence[IdxFile], found: dict[str, Path]) -> str:
+def missing_files(files: Sequence[DataFile], found: dict[str, Path]) -> str:
     """Return the names of those files that were not found, for a message."""
     return ", ".join(file.name for file in files if file.name not in found)
 
 
-def read_file(path: Path, file: IdxFile, facts: DatasetFacts, *, first: int | None = None) -> bytes:
-    """Return the verified content of the file at ``path``: header, then values.
+def read_files(
+    found: Mapping[str, Path],
+    files: Sequence[DataFile],
+    facts: DatasetFacts,
+    *,
+    first: Mapping[str, int] | None = None,
+) -> Iterator[tuple[DataFile, bytes]]:
+    """Yield each of ``files`` with its verified content: header, then values.
 
-    With ``first``, only the header and so many examples, not verified. Raises ``DatasetError`` with
-    what is wrong, what is expected and what to do.
+    ``found`` has the path of each. Members of one archive come in its order, and it is read once.
+    With ``first``, only the header and so many examples by name, not verified. Raises
+    ``DatasetError`` with what is wrong, what is expected and what to do.
     """
-    try:
-        if not path.is_file():
-            raise ContentError("it is not a file (a folder or a broken link?)")
-        with path.open("rb") as stream:
-            return read_idx(stream, file) if first is None else read_first(stream, file, first)
-    except ContentError as error:
-        reason = str(error)
-    except OSError as error:
-        reason = error.strerror or str(error)
-    raise DatasetError(
-        f"{path} is not {file.name} of {facts.title}: {reason}. Expected, gzipped or not: "
-        f"{file.size} bytes with MD5 {file.md5}. Move it away and get the dataset again (bnexp "
-        f"data get {facts.name}, with --data-dir if it is not in the cache), or name a folder that "
-        "holds the right files with --data-dir or BNEXP_DATA"
+    for path in dict.fromkeys(found[file.name] for file in files):
+        here = [file for file in files if found[file.name] == path]
+        try:
+            if not path.is_file():
+                raise ContentError("it is not a file (a folder or a broken link?)")
+            with path.open("rb") as stream:
+                if path.name == here[0].archive:
+                    limit = archive_limit(facts)
+                    yield from read_members(stream, here, limit=limit, first=first)
+                else:
+                    (file,) = here
+                    yield file, file.read(stream, None if first is None else first[file.name])
+        except (ContentError, OSError) as error:
+            raise _wrong(path, here, facts, error) from None
+
+
+def read_file(path: Path, file: DataFile, facts: DatasetFacts) -> bytes:
+    """Return the verified content of one file; see ``read_files``."""
+    ((_, content),) = read_files({file.name: path}, [file], facts)
+    return content
+
+
+def expected(files: Sequence[DataFile]) -> str:
+    """Say what the content of files must be, for a message."""
+    if files[0].archive is None:
+        return f"{files[0].size} bytes with MD5 {files[0].md5}"
+    return ", ".join(f"{file.name} of {file.size} bytes with MD5 {file.md5}" for file in files)
+
+
+def _wrong(
+    path: Path, files: Sequence[DataFile], facts: DatasetFacts, error: Exception
+) -> DatasetError:
+    name = files[0].name
+    form = "" if files[0].archive else ", gzipped or not"
+    if path.name == files[0].archive:
+        name, form = path.name, f" in its folder {FOLDER}"
+    reason = str(error)
+    if isinstance(error, OSError):
+        reason = error.strerror or reason
+    return DatasetError(
+        f"{path} is not {name} of {facts.title}: {reason}. Expected{form}: {expected(files)}. "
+        f"Move it away and get the dataset again (bnexp data get {facts.name}, with --data-dir if "
+        "it is not in the cache), or name a folder that holds the right files with --data-dir or "
+        "BNEXP_DATA"
     )
 
 
 def look_for(facts: DatasetFacts, data_dir: str | os.PathLike[str] | None = None) -> Availability:
     """Say where a dataset is, from the names of its files and the content of its small ones.
 
-    Labels are read, since they tell one dataset of this form from another; images are not. Raises
-    ``DatasetError`` as ``data_folder`` does.
+    Labels in files of their own are read, since they tell one dataset of this form from another;
+    of other files only sizes or beginnings are. Raises ``DatasetError`` as ``data_folder`` does.
     """
     if facts.name in EMBEDDED:
         return Availability("embedded", EMBEDDED[facts.name].parent)
-    files = idx_files(facts)
+    files = dataset_files(facts)
     named = data_folder(data_dir)
     places = [] if named is None else [subfolder(facts, named.path)]
     for folder in (*places, cache_folder(facts)):
@@ -170,9 +214,23 @@ def look_for(facts: DatasetFacts, data_dir: str | os.PathLike[str] | None = None
             return Availability("incomplete", folder, f"missing: {missing_files(files, found)}")
         try:
             for file in files:
-                if file.holds_labels:
-                    read_file(found[file.name], file, facts)
+                _glance(found[file.name], file, facts)
         except DatasetError as error:
             return Availability("wrong", folder, str(error))
         return Availability("found", folder)
     return Availability("missing")
+
+
+def _glance(path: Path, file: DataFile, facts: DatasetFacts) -> None:
+    """Verify what is quickly verified. Raises ``DatasetError``."""
+    if file.holds_labels:
+        read_file(path, file, facts)
+    elif file.archive is not None:
+        try:
+            with path.open("rb") as stream:
+                if path.name == file.archive:
+                    glance(stream, archive_limit(facts))
+                elif (size := path.stat().st_size) != file.size:
+                    raise ContentError(f"it has {size} bytes")
+        except (ContentError, OSError) as error:
+            raise _wrong(path, [file], facts, error) from None

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from bnexp.plan import Run, Stack
+from bnexp.config.network import data_spec
+from bnexp.config.schema import Config
+from bnexp.describe import DataSpec
+from bnexp.plan.work import Run, Stack
 from bnexp.records import Record, RunResult
 
 #: A stack whose worker dies is tried again this often before its runs are recorded as failed.
@@ -53,13 +56,21 @@ class Workplace:
 
     A checkpoint is written at the end of an epoch when ``checkpoint_seconds`` have passed since the
     last one. ``verified`` says that the driver verifies the data and keeps no result before that;
-    a checkpoint is not written before the data are verified where it is.
+    a checkpoint is not written before the data are verified where it is. ``shared`` is a folder
+    with examples that the driver has decoded for all.
     """
 
     data_dir: Path | None = None
     checkpoints: Path | None = None
     checkpoint_seconds: float = 3.0
     verified: bool = False
+    shared: Path | None = None
+
+
+def needed_examples(config: Config) -> DataSpec:
+    """Return the examples that a run needs: no test examples where none are evaluated."""
+    spec = data_spec(config)
+    return replace(spec, test=0) if config.evaluate.test == "none" else spec
 
 
 class Engine(Protocol):

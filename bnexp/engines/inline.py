@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from bnexp.engines.base import Event, Workplace
 from bnexp.engines.work import DataShelf, work_on
-from bnexp.plan import Stack
+from bnexp.plan.work import Stack
 
 
 class _OneBlasThread:

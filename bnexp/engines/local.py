@@ -24,7 +24,7 @@ from bnexp.engines.base import RETRIES, Event, RunEnded, Trouble, Workplace, fai
 from bnexp.engines.messages import decode_error, decode_event, encode_task, read_answer
 from bnexp.environment import ONE_THREAD
 from bnexp.errors import OutputError
-from bnexp.plan import Stack
+from bnexp.plan.work import Stack
 
 #: What ``python -m bnexp.engines.worker`` does, but never with modules of the working folder, which
 #: Python before 3.11 puts first.
@@ -83,9 +83,9 @@ class _Worker:
 
 
 def _worker_environment() -> dict[str, str]:
-    """The caller's environment and module path, with one BLAS thread."""
+    """The caller's environment and module path, with one BLAS thread and a quick start."""
     path = os.pathsep.join(place or str(Path.cwd()) for place in sys.path)
-    return {**os.environ, **ONE_THREAD, "PYTHONPATH": path}
+    return {**os.environ, **ONE_THREAD, "PYDANTIC_DISABLE_PLUGINS": "__all__", "PYTHONPATH": path}
 
 
 def _read_answers(worker: _Worker, stdout: IO[str], answers: _Answers) -> None:

@@ -1,20 +1,22 @@
 """What driver and worker say to each other: one JSON object per line.
 
-JSON keeps every float exactly (shortest repr) and every message readable when something hangs. An
+JSON keeps every float exactly (shortest repr) and every message readable when something hangs.
+Configs travel as they are: they are validated already, and a worker starts faster without. An
 answer begins with a mark, because a library may print to a worker's stdout before we can stop it.
 """
 
 from __future__ import annotations
 
+import base64
 import json
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from bnexp import errors
-from bnexp.config.schema import Config
 from bnexp.engines.base import Event, Progress, RunEnded, Trouble, Workplace
-from bnexp.plan import Run, Stack
+from bnexp.plan.work import Run, Stack
 from bnexp.records import Record, RunResult
 
 #: The ASCII record separator before each answer, as in RFC 7464; JSON never contains it.
@@ -45,13 +47,15 @@ def encode_task(stack: Stack, workplace: Workplace) -> str:
     return json.dumps(
         {
             "runs": [
-                {"id": run.id, "config": run.config.model_dump(mode="json")} for run in stack.runs
+                {"id": run.id, "config": base64.b64encode(pickle.dumps(run.config)).decode()}
+                for run in stack.runs
             ],
             "start_epoch": stack.start_epoch,
             "data_dir": _text(workplace.data_dir),
             "checkpoints": _text(workplace.checkpoints),
             "checkpoint_seconds": workplace.checkpoint_seconds,
             "verified": workplace.verified,
+            "shared": _text(workplace.shared),
         }
     )
 
@@ -60,13 +64,14 @@ def decode_task(line: str) -> tuple[Stack, Workplace]:
     """Read what ``encode_task`` wrote."""
     task = json.loads(line)
     runs = tuple(
-        Run(run["id"], Config.model_validate(run["config"], strict=False)) for run in task["runs"]
+        Run(run["id"], pickle.loads(base64.b64decode(run["config"]))) for run in task["runs"]
     )
     workplace = Workplace(
         _path(task["data_dir"]),
         _path(task["checkpoints"]),
         task["checkpoint_seconds"],
         task["verified"],
+        _path(task["shared"]),
     )
     return Stack(runs, task["start_epoch"]), workplace
 

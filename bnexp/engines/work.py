@@ -7,14 +7,15 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from bnexp import describe
-from bnexp.data import Dataset, load_dataset
-from bnexp.data.files import verify_files
+from bnexp.config.network import facts_of, network_spec
+from bnexp.data import Dataset
+from bnexp.data.files import verify_data
 from bnexp.data.layout import drop_unused_features
-from bnexp.engines.base import Event, Progress, RunEnded, Workplace, failures
+from bnexp.data.prepare import load_prepared
+from bnexp.engines.base import Event, Progress, RunEnded, Workplace, failures, needed_examples
 from bnexp.environment import fingerprint
 from bnexp.errors import BnexpError
-from bnexp.plan import Run, Stack
+from bnexp.plan.work import Run, Stack
 from bnexp.records import RunState
 from bnexp.store.checkpoints import read_states, write_states
 from bnexp.train import train_stack
@@ -24,7 +25,7 @@ _SECONDS_TO_END_EPOCH = 0.4
 
 
 class DataShelf:
-    """Keeps the dataset that the last stack used: most sweeps need one only."""
+    """Keeps the examples that the last stack used: most sweeps need them once."""
 
     def __init__(self) -> None:
         self._key: object = None
@@ -34,18 +35,23 @@ class DataShelf:
     def load(self, stack: Stack, workplace: Workplace) -> Dataset:
         """Return the examples that the stack's runs need. Raises DatasetError."""
         config = stack.runs[0].config
-        test = 0 if config.evaluate.test == "none" else config.data.test
-        key = (config.data.name, config.data.train, test, config.training.dtype)
+        spec = needed_examples(config)
+        augmented = bool(config.augmentation.flip or config.augmentation.shift)
+        takes_images = len(network_spec(config).input_shape) == 3
+        key = (spec, config.training.dtype, augmented, takes_images)
         if self._dataset is None or key != self._key:
-            dataset = load_dataset(
-                config.data.name,
-                train=config.data.train,
-                test=test,
-                dtype=config.training.dtype,
+            self._dataset = None  # two large ones at once may be too much
+            dataset = load_prepared(
+                spec,
+                config.training.dtype,
                 data_dir=workplace.data_dir,
                 verified=workplace.verified,
+                shared=workplace.shared,
+                keep_raw=augmented,
             )
-            self._dataset = drop_unused_features(dataset)
+            # Features may be rearranged where a layer sees them as a list.
+            keeps_order = augmented or takes_images
+            self._dataset = dataset if keeps_order else drop_unused_features(dataset)
             self._key = key
             self._is_verified = not workplace.verified
         return self._dataset
@@ -56,9 +62,8 @@ class DataShelf:
         A checkpoint may outlive a driver that was killed before it knew. Raises DatasetError.
         """
         if not self._is_verified:
-            facts = describe.DATASETS[run.config.data.name]
-            test = run.config.evaluate.test != "none"
-            verify_files(facts, test=test, data_dir=workplace.data_dir)
+            spec = needed_examples(run.config)
+            verify_data(spec, facts_of(run.config.data), data_dir=workplace.data_dir)
             self._is_verified = True
 
 

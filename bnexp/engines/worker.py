@@ -20,7 +20,7 @@ from bnexp.engines.base import Workplace
 from bnexp.engines.messages import FINISHED, decode_task, encode_error, encode_event, write_answer
 from bnexp.engines.work import DataShelf, work_on
 from bnexp.errors import BnexpError
-from bnexp.plan import Stack
+from bnexp.plan.work import Stack
 
 _SECONDS_TO_STOP = 1.2
 

@@ -27,6 +27,10 @@ class Dense(Layer):
         # Neighbours alternate between two shared arrays, which therefore stay in the cache.
         self.slot = str(ordinal % 2)
 
+    def set_weights(self, k: int, W: Array) -> None:
+        """Let run ``k`` begin with the weights W (O, I)."""
+        self.params["W"][k] = W
+
     def forward(self, x: Array, train: bool) -> Array:
         """Return W x + b; in training, keep x for the backward pass."""
         W = self.params["W"]

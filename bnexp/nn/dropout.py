@@ -17,16 +17,26 @@ class Dropout(Layer):
     so runs of one seed drop nested sets of units, and a run of rate 0 has factor 1 exactly.
     ``rate`` is a (K,) array and ``seeds`` has one entry per run; ``ordinal`` is that of the layer
     with weights before this one.
+
+    ``spatial`` drops whole channels of images (K, H, C, W, B), with one uniform per channel and
+    example (Tompson et al., arXiv 1411.4280); on dense activations (K, D, B) it changes nothing.
     """
 
     def __init__(
-        self, workspace: Workspace, *, rate: Array, seeds: Sequence[int], ordinal: int
+        self,
+        workspace: Workspace,
+        *,
+        rate: Array,
+        seeds: Sequence[int],
+        ordinal: int,
+        spatial: bool = False,
     ) -> None:
         super().__init__(workspace)
-        self.rate = rate.astype(np.float32)[:, None, None]
-        self.keep = (1 / (1 - rate)).astype(workspace.dtype)[:, None, None]
+        self.rate = rate.astype(np.float32)
+        self.keep = (1 / (1 - rate)).astype(workspace.dtype)
         self.seeds = tuple(seeds)
         self.ordinal = ordinal
+        self.spatial = spatial
         self.start_epoch(0)
 
     def start_epoch(self, epoch: int) -> None:
@@ -40,11 +50,12 @@ class Dropout(Layer):
         """Overwrite x with the thinned and scaled values; in evaluation leave it as it is."""
         if not train:
             return x
-        self.factor = self.buffer("factor", x.shape)
+        shape = x.shape[1:]
+        if self.spatial and len(shape) == 4:
+            shape = (1, shape[1], 1, shape[3])
+        self.factor = self.buffer("factor", (len(x), *shape))
         # float32 uniforms for either dtype, so that both drop the same units.
-        uniform = {
-            seed: g.random(x.shape[1:], dtype=np.float32) for seed, g in self.streams.items()
-        }
+        uniform = {seed: g.random(shape, dtype=np.float32) for seed, g in self.streams.items()}
         for k, seed in enumerate(self.seeds):
             np.multiply(uniform[seed] >= self.rate[k], self.keep[k], out=self.factor[k])
         return np.multiply(x, self.factor, out=x)

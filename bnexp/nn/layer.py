@@ -58,8 +58,8 @@ class Layer:
         self.grads: dict[str, Array] = {}
         self.stats: dict[str, Array] = {}
 
-    def forward(self, x: Array, train: bool) -> Array:
-        """Map (K, D_in, B) to (K, D_out, B)."""
+    def forward(self, x: Any, train: bool) -> Array:
+        """Map an activation to the next: (K, D, B), or (K, H, C, W, B) of images."""
         raise NotImplementedError
 
     def backward(self, dy: Array) -> Array | None:
@@ -75,3 +75,6 @@ class Layer:
 
     def start_epoch(self, epoch: int) -> None:
         """Take up the random streams of an epoch; most layers have none."""
+
+    def start_step(self, step: int, total: int) -> None:
+        """Hear that ``step`` of ``total`` updates are made; few layers change with it."""

@@ -11,9 +11,18 @@ from bnexp.nn.layer import Array
 class SoftmaxCrossEntropy:
     """-log softmax(logits)[label], for logits (K, C, B) and integer labels (K or 1, B).
 
+    ``smoothing`` is a (K,) array of shares s in [0, 1], or None for none: the loss of a run is then
+    the cross-entropy with the target (1 - s) onehot + s / C (label smoothing, Szegedy et al., arXiv
+    1512.00567, section 7). Where s is 0 it is off.
+
     ``measure`` overwrites the logits with what ``gradient`` needs: exponentials shifted by the
-    maximum over the classes. The gradient of the batch's mean loss is (softmax - onehot) / B.
+    maximum over the classes. The gradient of the batch's mean loss is (softmax - target) / B.
     """
+
+    def __init__(self, smoothing: Array | None = None) -> None:
+        shares = np.zeros(1) if smoothing is None else np.asarray(smoothing, np.float64)
+        self._smoothing = shares
+        self._smoothed = np.flatnonzero(shares)
 
     def measure(self, logits: Array, labels: NDArray[np.intp]) -> tuple[Array, NDArray[np.intp]]:
         """Return each run's summed loss (K,), in float64 nats, and its right answers (K,).
@@ -26,6 +35,8 @@ class SoftmaxCrossEntropy:
         right = self._count_right(logits, labels)
         np.subtract(logits, logits.max(axis=1, keepdims=True), out=logits)
         loss = -logits[self._at]
+        for k in self._smoothed:
+            self._smooth(loss[k], logits[k], self._smoothing[k])
         self._exp = np.exp(logits, out=logits)
         self._sum = self._exp.sum(axis=1, keepdims=True)
         loss += np.log(self._sum[:, 0])
@@ -33,11 +44,20 @@ class SoftmaxCrossEntropy:
 
     def gradient(self) -> Array:
         """Return the gradient of the mean loss with respect to the logits (K, C, B)."""
-        batch = self._exp.shape[2]
+        _, classes, batch = self._exp.shape
         self._sum *= batch
         np.divide(self._exp, self._sum, out=self._exp)
-        self._exp[self._at] -= self._exp.dtype.type(1 / batch)
+        at_label = ((1 - self._smoothing) / batch).astype(self._exp.dtype)
+        self._exp[self._at] -= at_label[:, None]
+        for k in self._smoothed:
+            self._exp[k] -= self._exp.dtype.type(self._smoothing[k] / (classes * batch))
         return self._exp
+
+    @staticmethod
+    def _smooth(loss: Array, logits: Array, share: float) -> None:
+        """Turn a run's -logits of the labels (B,) into those of its targets, logits (C, B)."""
+        loss *= loss.dtype.type(1 - share)
+        loss -= logits.sum(axis=0) * loss.dtype.type(share / len(logits))
 
     def _count_right(self, logits: Array, labels: NDArray[np.intp]) -> NDArray[np.intp]:
         right: NDArray[np.intp] = np.count_nonzero(logits.argmax(axis=1) == labels, axis=1)

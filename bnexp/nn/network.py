@@ -8,46 +8,42 @@ slice, an optimizer one on the whole, and a checkpoint one array; ``grads`` (K, 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bnexp import describe
-from bnexp.nn.activations import Activation
+from bnexp.nn.build import Numbers, build_layers
+from bnexp.nn.conv import Conv
 from bnexp.nn.dense import Dense
 from bnexp.nn.dropout import Dropout
+from bnexp.nn.examples import ExampleDense, Examples
 from bnexp.nn.init import unit_weights
 from bnexp.nn.layer import Array, Layer, Shape, Workspace
-from bnexp.nn.norms import BatchNorm
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """What may differ between the runs of a stack inside the network: each a (K,) float64 array.
-
-    ``seeds`` has one entry per run.
-    """
-
-    seeds: Sequence[int]
-    scale: Array
-    dropout: Array
-    eps: Array
-    momentum: Array
+from bnexp.nn.norms import BatchNorm, Norm
 
 
 class Network:
-    """K networks of one description; ``numbers`` may differ from run to run."""
+    """K networks of one description; ``numbers`` may differ from run to run.
 
-    def __init__(self, spec: describe.NetworkSpec, numbers: Numbers, dtype: Any) -> None:
+    With ``examples`` the first layer, which must be dense, works on these: see ``ExampleDense``.
+    """
+
+    def __init__(
+        self,
+        spec: describe.NetworkSpec,
+        numbers: Numbers,
+        dtype: Any,
+        examples: Examples | None = None,
+    ) -> None:
         self.numbers = numbers
+        self.examples = examples
         self.dtype = np.dtype(dtype)
-        self.workspace = Workspace(self.dtype)
-        self.layers: list[Layer] = []
-        for layer in spec.layers:
-            self.layers.append(self._build(layer))
+        self.input_shape = spec.input_shape
+        self.weighted = spec.weighted
+        self.layers = build_layers(spec, numbers, Workspace(self.dtype), examples)
         runs = len(numbers.seeds)
         decayed = [(layer, layer.weights) for layer in self.layers]
         others = [(layer, layer.others) for layer in self.layers]
@@ -67,68 +63,88 @@ class Network:
         """
         self.theta[...] = 0
         self.stats[...] = 0
-        dense = [layer for layer in self.layers if isinstance(layer, Dense)]
-        for ordinal, hidden in enumerate(dense):
-            units, inputs = hidden.weights["W"]
+        built = [layer for layer in self.layers if isinstance(layer, Dense | ExampleDense | Conv)]
+        for ordinal, (layer, spec) in enumerate(zip(built, self.weighted, strict=True)):
             unit = {
-                seed: unit_weights(scheme, seed, ordinal, units, inputs)
+                seed: _draw(spec, scheme, seed, ordinal)
                 for seed in dict.fromkeys(self.numbers.seeds)
             }
             for k, seed in enumerate(self.numbers.seeds):
                 W = unit[seed] * self.numbers.scale[k]
-                hidden.params["W"][k] = W if ordinal or order is None else W[:, order]
+                layer.set_weights(k, W if ordinal or order is None else W[:, order])
         for layer in self.layers:
-            if "gamma" in layer.params:
-                layer.params["gamma"][...] = 1
-            if isinstance(layer, BatchNorm):
-                layer.stats["running_var"][...] = layer.start_var
+            if isinstance(layer, Norm):
+                layer.start_state()
+                if "gamma" in layer.params:
+                    layer.params["gamma"][...] = 1
 
     def start_epoch(self, epoch: int) -> None:
         """Take up every layer's random streams of an epoch."""
         for layer in self.layers:
             layer.start_epoch(epoch)
 
-    def forward(self, x: Array, train: bool) -> Array:
-        """Map examples (K or 1, I, B) to logits (K, C, B)."""
+    def start_step(self, step: int, total: int) -> None:
+        """Tell every layer that ``step`` of ``total`` updates are made."""
         for layer in self.layers:
-            x = layer.forward(x, train)
-        return x
+            layer.start_step(step, total)
+
+    def forward(self, x: Array | slice, train: bool) -> Array:
+        """Map examples (K or 1, I, B) to logits (K, C, B).
+
+        With ``examples``, numbers of these, (K or 1, B) or a slice, stand for training examples.
+        """
+        y: Any = x
+        if len(self.input_shape) == 3 and isinstance(x, np.ndarray):
+            y = x.reshape(len(x), *self.input_shape, x.shape[-1])
+        for layer in self.layers:
+            y = layer.forward(y, train)
+        logits: Array = y
+        return logits
 
     def backward(self, dlogits: Array) -> None:
         """Write into ``grads`` the gradient of what ``dlogits`` (K, C, B) is the gradient of."""
         dy: Array | None = dlogits
         for layer in reversed(self.layers):
-            assert dy is not None
+            if dy is None:  # nothing below the first layer with weights is trained
+                break
             dy = layer.backward(dy)
 
-    def _build(self, layer: describe.Layer) -> Layer:
-        if isinstance(layer, describe.Dense):
-            ordinal = sum(isinstance(built, Dense) for built in self.layers)
-            return Dense(
-                self.workspace,
-                layer.inputs,
-                layer.units,
-                bias=layer.bias,
-                ordinal=ordinal,
-            )
-        if isinstance(layer, describe.Activation):
-            return Activation(self.workspace, layer.kind)
-        if isinstance(layer, describe.Norm):
-            return BatchNorm(
-                self.workspace,
-                layer.units,
-                eps=self.numbers.eps,
-                momentum=self.numbers.momentum,
-                gamma=layer.gamma,
-                beta=layer.beta,
-                start_var=layer.start_var,
-            )
-        return Dropout(
-            self.workspace,
-            rate=self.numbers.dropout,
-            seeds=self.numbers.seeds,
-            ordinal=layer.ordinal,
-        )
+    @property
+    def has_population(self) -> bool:
+        """Whether evaluation uses statistics of the whole training set: see ``collect``."""
+        return bool(self._population())
+
+    def collect(self, batches: Iterator[Array]) -> None:
+        """Take the statistics that evaluation uses from these batches of training examples.
+
+        Nothing that training uses changes: dropout is left out, no running value moves.
+        """
+        norms = self._population()
+        layers = [layer for layer in self.layers if not isinstance(layer, Dropout)]
+        for norm in norms:
+            norm.begin_population()
+        for x in batches:
+            y: Any = x
+            if len(self.input_shape) == 3:
+                y = x.reshape(len(x), *self.input_shape, x.shape[-1])
+            for layer in layers:
+                y = layer.forward(y, True)
+        for norm in norms:
+            norm.end_population()
+
+    def _population(self) -> list[BatchNorm]:
+        return [
+            layer
+            for layer in self.layers
+            if isinstance(layer, BatchNorm) and layer.population is not None
+        ]
+
+
+def _draw(spec: describe.Dense | describe.Conv, scheme: str, seed: int, ordinal: int) -> Array:
+    if isinstance(spec, describe.Conv):
+        square = (spec.kernel, spec.kernel)
+        return unit_weights(scheme, seed, ordinal, spec.filters, spec.shape[1], kernel=square)
+    return unit_weights(scheme, seed, ordinal, spec.units, spec.inputs)
 
 
 _Owners = list[tuple[Layer, dict[str, Shape]]]

@@ -1,8 +1,18 @@
 """From a config to work: axes and seeds -> cells -> runs and their ids -> stacks. No NumPy."""
 
-from bnexp.plan.cells import AxisValue, Cell, Plan, Run, plan_run, plan_sweep
-from bnexp.plan.identity import effective, question, question_hash, run_id
-from bnexp.plan.stacks import Stack, cut_stacks, run_multiply_adds, stack_key, step_seconds
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bnexp.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from bnexp.plan.cells import AxisValue, Cell, Plan, plan_run, plan_sweep
+    from bnexp.plan.facts import effective
+    from bnexp.plan.evaluations import evaluations, in_evaluation_mode
+    from bnexp.plan.identity import question, question_hash, run_id
+    from bnexp.plan.stacks import cut_stacks, stack_key
+    from bnexp.plan.work import Run, Stack, run_multiply_adds, step_seconds
 
 __all__ = [
     "AxisValue",
@@ -12,6 +22,8 @@ __all__ = [
     "Stack",
     "cut_stacks",
     "effective",
+    "evaluations",
+    "in_evaluation_mode",
     "plan_run",
     "plan_sweep",
     "question",
@@ -21,3 +33,15 @@ __all__ = [
     "stack_key",
     "step_seconds",
 ]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "cells": ["AxisValue", "Cell", "Plan", "plan_run", "plan_sweep"],
+        "facts": ["effective"],
+        "evaluations": ["evaluations", "in_evaluation_mode"],
+        "identity": ["question", "question_hash", "run_id"],
+        "stacks": ["cut_stacks", "stack_key"],
+        "work": ["Run", "Stack", "run_multiply_adds", "step_seconds"],
+    },
+)

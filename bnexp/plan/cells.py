@@ -9,17 +9,10 @@ from dataclasses import dataclass
 from bnexp.config import resolve, with_values
 from bnexp.config.schema import Config
 from bnexp.plan.identity import run_id
+from bnexp.plan.work import Run
 
 #: What an axis may take: a number, a word, or a list (of layers).
 AxisValue = bool | int | float | str | tuple["AxisValue", ...]
-
-
-@dataclass(frozen=True)
-class Run:
-    """What is trained: a fully resolved config without a sweep, and its id."""
-
-    id: str
-    config: Config
 
 
 @dataclass(frozen=True)

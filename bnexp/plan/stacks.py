@@ -1,4 +1,4 @@
-"""Stacks: which runs are trained in lockstep, and roughly what that costs.
+"""Which runs are trained in lockstep, as stacks.
 
 Stacks are only a way to compute: how runs are cut into them changes no result.
 """
@@ -7,64 +7,45 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from bnexp.config import network_spec, total_steps
+from bnexp.config.network import network_spec
 from bnexp.config.schema import Config
-from bnexp.plan.cells import Run
-from bnexp.plan.identity import effective, evaluated
+from bnexp.describe import Pool
+from bnexp.plan.facts import effective
+from bnexp.plan.forms import knows_examples
+from bnexp.plan.work import Run, Stack
 
 #: Keys whose numbers may differ inside a stack, as (section, key).
 _STACKED = (
     ("init", "scale"),
     ("optimizer", "lr"),
     ("optimizer", "momentum"),
+    ("optimizer", "beta1"),
+    ("optimizer", "beta2"),
+    ("optimizer", "rho"),
+    ("optimizer", "eps"),
+    ("optimizer", "clip"),
+    ("optimizer", "warmup"),
+    ("optimizer", "decay"),
     ("regularization", "l1"),
     ("regularization", "l2"),
+    ("regularization", "lp"),
+    ("regularization", "p"),
+    ("regularization", "weight_decay"),
     ("regularization", "dropout"),
+    ("regularization", "label_smoothing"),
     ("norm", "eps"),
     ("norm", "momentum"),
 )
+#: Arrays as large as the parameters that each update rule keeps beside them and their gradients.
+_MOMENTS = {"sgd": 0, "adagrad": 1, "rmsprop": 1, "adam": 2}
 #: Parameters, gradients and activations of a stack should stay within a core's share of the cache.
 _STACK_BYTES = 12e6
 _MOST_RUNS = 64
-#: Rough speed of one core at this work, and rough cost of a step beside its arithmetic.
-_FLOPS = 6e10
-_STEP_SECONDS = 2e-4
-
-
-@dataclass(frozen=True)
-class Stack:
-    """Runs trained in lockstep; all have completed ``start_epoch`` epochs already."""
-
-    runs: tuple[Run, ...]
-    start_epoch: int = 0
-
-    @property
-    def seconds(self) -> float:
-        """A rough estimate of the time it takes on one core."""
-        config = self.runs[0].config
-        share = 1 - self.start_epoch / config.training.epochs
-        flops = 2 * run_multiply_adds(config) * len(self.runs)
-        return share * (flops / _FLOPS + total_steps(config) * _STEP_SECONDS)
-
-
-def run_multiply_adds(config: Config) -> int:
-    """Return the multiply-adds of a whole run: its updates and its evaluations."""
-    spec = network_spec(config)
-    train, test, _ = evaluated(config)
-    per_record = sum(what for what in (train, test) if isinstance(what, int))
-    once = sum(what[1] for what in (train, test) if isinstance(what, list))
-    examples = int(per_record * config.training.epochs + once)
-    steps = total_steps(config) * spec.step_multiply_adds(config.training.batch_size)
-    return steps + examples * spec.multiply_adds
-
-
-def step_seconds(config: Config) -> float:
-    """Return a rough estimate of the time that one update of one run takes on one core."""
-    flops = 2 * network_spec(config).step_multiply_adds(config.training.batch_size)
-    return flops / _FLOPS + _STEP_SECONDS
+#: Seconds; a stack that takes less is not halved to let all workers end together.
+_WORTH_HALVING = 0.2
 
 
 def cut_stacks(
@@ -84,7 +65,24 @@ def cut_stacks(
     for (_, epoch), members in groups.items():
         for part in _by_seed(members):
             stacks.extend(_cut(part, epoch, jobs))
-    return sorted(stacks, key=lambda stack: -stack.seconds)
+    stacks.sort(key=_length)
+    if jobs > 1:
+        stacks[-jobs:] = sorted(_halves(stacks[-jobs:]), key=_length)
+    return stacks
+
+
+def _length(stack: Stack) -> float:
+    """Sort the longest first."""
+    return -stack.seconds
+
+
+def _halves(stacks: Iterable[Stack]) -> Iterator[Stack]:
+    """Halve the last stacks, where it is worth it, so that the workers end at about one time."""
+    for stack in stacks:
+        middle = len(stack.runs) // 2 if stack.seconds > _WORTH_HALVING else 0
+        if middle:
+            yield Stack(stack.runs[:middle], stack.start_epoch)
+        yield Stack(stack.runs[middle:], stack.start_epoch)
 
 
 def stack_key(config: Config) -> str:
@@ -94,7 +92,8 @@ def stack_key(config: Config) -> str:
     for section, key in _STACKED:
         facts.get(section, {}).pop(key, None)
     # Whether a momentum is Nesterov's matters only to the runs that have one.
-    facts["optimizer"]["nesterov"] = config.optimizer.nesterov
+    facts["optimizer"]["nesterov"] = config.optimizer.is_nesterov
+    facts["examples"] = knows_examples(config)
     return json.dumps(facts, sort_keys=True)
 
 
@@ -119,6 +118,8 @@ def _run_bytes(config: Config) -> float:
     """Memory that one run's step touches: parameters, gradients, optimizer state, activations."""
     spec = network_spec(config)
     size = 4 if config.training.dtype == "float32" else 8
-    vectors = 3 if config.optimizer.momentum else 2
-    widths = sum(layer.dense for layer in config.network.layers)
-    return size * (vectors * spec.parameters + 3 * widths * config.training.batch_size) + 1
+    moments = 1 if config.optimizer.resolved_momentum else _MOMENTS[config.optimizer.rule]
+    # Every hidden layer is kept, normalised and activated; an image also with its border.
+    hidden = (*spec.weighted[:-1], *(layer for layer in spec.layers if isinstance(layer, Pool)))
+    outputs = sum(math.prod(layer.out_shape) for layer in hidden)
+    return size * ((2 + moments) * spec.parameters + 3 * outputs * config.training.batch_size) + 1

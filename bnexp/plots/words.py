@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from itertools import groupby
-from typing import Any
+from typing import Any, get_args
 
 from bnexp.config.schema import Config
-from bnexp.describe import DATASETS
+from bnexp.config.schema.base import NormKind
+from bnexp.describe import DATASETS, norm_words
 
 #: What the y axis says for each metric.
 METRIC_WORDS: Mapping[str, str] = {
@@ -21,6 +22,8 @@ METRIC_WORDS: Mapping[str, str] = {
     "train_accuracy": "training accuracy",
     "running_loss": "running loss",
     "running_accuracy": "running accuracy",
+    "val_loss": "validation loss",
+    "val_accuracy": "validation accuracy",
     "test_loss": "test loss",
     "test_accuracy": "test accuracy",
 }
@@ -32,13 +35,20 @@ _NAMES: Mapping[str, str] = {
     "norm.eps": "norm eps",
     "data.train": "training examples",
     "data.test": "test examples",
+    "data.validation": "validation examples",
+    "data.seed": "data seed",
+    "optimizer.eps": "optimizer eps",
+    "norm.statistics": "statistics",
+    "regularization.lp": "Lp",
     "training.batch_size": "batch size",
 }
 
 #: Values that say by themselves what they are.
 _PHRASES: Mapping[tuple[str, Any], str] = {
-    ("norm.kind", "batch"): "batch norm",
+    **{("norm.kind", kind): norm_words(kind) for kind in get_args(get_args(NormKind)[0])},
     ("norm.kind", "none"): "no norm",
+    ("norm.statistics", "running"): "running statistics",
+    ("norm.statistics", "population"): "population statistics",
     ("norm.place", "before"): "norm before activation",
     ("norm.place", "after"): "norm after activation",
     ("network.activation", "relu"): "ReLU",
@@ -50,6 +60,27 @@ _PHRASES: Mapping[tuple[str, Any], str] = {
     ("training.drop_last", True): "last batch dropped",
     ("training.drop_last", False): "last batch kept",
     ("optimizer.kind", "sgd"): "SGD",
+    ("optimizer.kind", "nesterov"): "Nesterov",
+    ("optimizer.kind", "adagrad"): "AdaGrad",
+    ("optimizer.kind", "rmsprop"): "RMSProp",
+    ("optimizer.kind", "adam"): "Adam",
+    ("optimizer.kind", "adamw"): "AdamW",
+    ("optimizer.schedule", "constant"): "constant lr",
+    ("optimizer.schedule", "step"): "step schedule",
+    ("optimizer.schedule", "cosine"): "cosine schedule",
+    ("optimizer.schedule", "inverse"): "1/t schedule",
+    ("augmentation.flip", True): "flips",
+    ("augmentation.flip", False): "no flips",
+    ("regularization.spatial_dropout", True): "spatial dropout",
+    ("regularization.spatial_dropout", False): "plain dropout",
+    ("data.standardize", "none"): "raw data",
+    ("data.standardize", "unit"): "data in [0, 1]",
+    ("data.standardize", "channel"): "standardized by channel",
+    ("data.standardize", "pixel"): "standardized by pixel",
+    ("data.split", "stratified"): "stratified split",
+    ("data.split", "plain"): "plain split",
+    ("training.patience", "none"): "no early stopping",
+    ("training.sampling", "sorted"): "class-sorted batches",
     ("training.sampling", "shuffle"): "shuffled batches",
     ("training.sampling", "replacement"): "batches with replacement",
 }
@@ -85,13 +116,18 @@ def number_text(value: float, *, digits: int = 3, plain: bool = False) -> str:
 
 
 def layers_text(layers: Iterable[Any], *, plain: bool = False) -> str:
-    """Return hidden layers in short: ``100×5-50`` for five layers of 100 and one of 50."""
+    """Return hidden layers in short: ``100×5-50`` for five layers of 100 and one of 50.
+
+    Layers in words have commas between: ``conv 8 ×2, pool 2, 256``.
+    """
     times = "x" if plain else "×"
-    parts = []
+    parts, words = [], False
     for layer, group in groupby(str(layer) for layer in layers):
         count = len(list(group))
-        parts.append(layer if count == 1 else f"{layer}{times}{count}")
-    return "-".join(parts) or "none"
+        space = "" if layer.isdigit() else " "
+        words = words or bool(space)
+        parts.append(layer if count == 1 else f"{layer}{space}{times}{count}")
+    return (", " if words else "-").join(parts) or "none"
 
 
 def key_name(config: Config, swept: Iterable[str], key: str) -> str:

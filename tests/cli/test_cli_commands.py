@@ -209,11 +209,58 @@ def test_json_is_all_that_stdout_holds(line, call, pair):
     assert ended.stdout == json.dumps(ended.json, indent=2) + "\n"
 
 
+def test_check_shows_a_network_of_images_as_a_table(call):
+    Path("cnn.yaml").write_text(
+        "data: {name: cifar10}\n"
+        "network:\n"
+        "  layers: [conv 8, {conv: 8, kernel: 5, stride: 2, norm: group, bias: off}, pool 2, "
+        "{conv: 4, dropout: 0.5, norm: off}, pool 3 stride 1, global pool, "
+        "{dense: 16, norm: rms}]\n"
+        "norm: batch\n"
+        "regularization: {dropout: 0.1, spatial_dropout: on}\n"
+        "training: {batch_size: 250}\n"
+    )
+    ended = call("check", "cnn.yaml")
+    assert (ended.code, ended.stderr) == (0, "")
+    table = ended.stdout.split("\n\n")[1].splitlines()
+    assert [re.sub("  +", " | ", line.strip()) for line in table] == [
+        "layer | output | parameters | multiply-adds",
+        "conv 8, 3x3, no bias | 32x32x8 | 216 | 221,184",
+        "batch norm | 32x32x8 | 16",
+        "relu | 32x32x8",
+        "spatial dropout | 32x32x8",
+        "conv 8, 5x5 stride 2, no bias | 16x16x8 | 1,600 | 409,600",
+        "group norm, 4 groups | 16x16x8 | 16",
+        "relu | 16x16x8",
+        "spatial dropout | 16x16x8",
+        "max pool 2x2 | 8x8x8",
+        "conv 4, 3x3 | 8x8x4 | 292 | 18,432",
+        "relu | 8x8x4",
+        "spatial dropout 0.5 | 8x8x4",
+        "max pool 3x3 stride 1 | 6x6x4",
+        "global average pool | 1x1x4",
+        "flatten | 4",
+        "dense 16 | 16 | 80 | 64",
+        "RMS norm | 16 | 32",
+        "relu | 16",
+        "dropout | 16",
+        "dense 10 | 10 | 170 | 160",
+        "total | 10 | 2,422 | 649,440",
+    ]
+
+
+def test_check_of_a_file_that_is_not_there(call):
+    Path("own.yaml").write_text("data: {name: npz, path: nowhere.npz}\n")
+    ended = call("check", "own.yaml")
+    assert (ended.code, ended.stdout) == (3, "")
+    assert "nowhere.npz: " in ended.stderr
+
+
 def test_rows_of_a_network_name_every_layer():
-    from bnexp.cli.plans import network_rows
+    from bnexp.cli.networks import network_rows
 
     spec = NetworkSpec(
-        4, 2, (Dense(4, 3, True), Activation("tanh", 3), Dropout(3, 0), Dense(3, 2, True))
+        4, 2, (Dense(4, 3, True), Activation("tanh", (3,)), Dropout((3,), 0), Dense(3, 2, True))
     )
     assert [row[0] for row in network_rows(spec)] == [
         "layer",

@@ -35,7 +35,7 @@ def test_the_protocol_of_the_figure(path):
     assert (config.norm.eps, config.norm.momentum, config.norm.start_var) == (1e-6, 0.9, 0)
     assert config.training.sampling == "replacement"
     assert (config.init.scheme, config.init.scale) == ("normal", 0.01)
-    assert (config.optimizer.lr, config.optimizer.momentum) == (0.01, 0)
+    assert (config.optimizer.lr, config.optimizer.resolved_momentum) == (0.01, 0)
     assert [layer.dense for layer in config.network.layers] == [100] * 5
 
 

@@ -35,11 +35,12 @@ def test_a_cell_is_resolved_after_its_values_are_set():
 
 
 def test_refused_values_name_the_cell():
-    assert lines(load_config(None), {"init.scale": -1.0, "norm.kind": "layer"}, 3) == [
-        "cell init.scale = -1, norm.kind = layer, seed = 3: init.scale: -1.0 is refused; "
+    assert lines(load_config(None), {"init.scale": -1.0, "norm.kind": "layers"}, 3) == [
+        "cell init.scale = -1, norm.kind = layers, seed = 3: init.scale: -1.0 is refused; "
         "allowed: a number > 0",
-        "cell init.scale = -1, norm.kind = layer, seed = 3: norm.kind: 'layer' is refused; "
-        "allowed: none, batch (off, on)",
+        "cell init.scale = -1, norm.kind = layers, seed = 3: norm.kind: 'layers' is refused; "
+        "allowed: none, batch, batch_renorm, layer, group, instance, rms, noisy_batch "
+        "(off: none, on: batch)",
     ]
 
 

@@ -13,9 +13,9 @@ from bnexp.config.scalars import read_scalar
 STEADY = settings(derandomize=True, deadline=None, max_examples=100, database=None)
 
 positive = st.floats(min_value=1e-300, max_value=1e300)
-share = st.floats(min_value=0, max_value=1, exclude_max=True)
+share = st.floats(min_value=0, max_value=0.999999)
 non_negative = st.floats(min_value=0, max_value=1e300)
-layers = st.lists(st.integers(1, 100_000), max_size=40)
+layers = st.lists(st.integers(2, 100_000), max_size=40)
 affine = st.sampled_from(["vector", "scalar", "none"])
 VALUES = {
     "name": st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}", fullmatch=True),
@@ -23,14 +23,26 @@ VALUES = {
     "network.activation": st.sampled_from(["relu", "tanh"]),
     "init.scheme": st.sampled_from(["normal", "he", "orthogonal"]),
     "init.scale": positive,
-    "norm.kind": st.sampled_from(["none", "batch"]),
+    "norm.kind": st.sampled_from(["none", "batch", "layer", "rms", "batch_renorm"]),
+    "norm.statistics": st.sampled_from(["running", "population"]),
+    "norm.groups": st.just("auto") | st.integers(1, 9),
+    "norm.noise_mean": st.floats(-1e300, 1e300),
     "norm.momentum": share,
     "norm.eps": non_negative,
     "norm.start_var": st.sampled_from([0, 1]),
     "norm.gamma": affine,
     "regularization.l2": non_negative,
     "regularization.dropout": share,
+    "regularization.weight_decay": non_negative,
+    "regularization.p": st.floats(1, 1e300),
+    "optimizer.kind": st.sampled_from(["sgd", "momentum", "rmsprop", "adamw"]),
+    "optimizer.schedule": st.sampled_from(["constant", "cosine"]),
+    "optimizer.warmup": non_negative,
     "optimizer.lr": positive,
+    "data.validation": st.sampled_from([0, 100, 0.25, 0.1]),
+    "data.standardize": st.sampled_from(["none", "pixel"]),
+    "augmentation.flip": st.booleans(),
+    "training.monitor": st.sampled_from(["val_loss", "val_accuracy"]),
     "training.epochs": st.integers(1, 1_000_000),
     "training.drop_last": st.booleans(),
     "evaluate.at": st.sampled_from(["epoch_end", "first_step"]),
@@ -42,7 +54,11 @@ AXES = {
     "init.scale": st.lists(positive, min_size=1, max_size=30, unique=True),
     "init.scheme": st.just(["normal", "he"]),
     "norm.kind": st.permutations(["batch", "none"]),
-    "network.layers": st.lists(layers, min_size=1, max_size=5, unique_by=tuple),
+    "optimizer.kind": st.permutations(["sgd", "adam"]),
+    "data.name": st.permutations(["digits", "mnist"]),
+    "data.validation": st.permutations([0.5, 200, 0]),
+    "network.layers": st.lists(layers, min_size=1, max_size=5, unique_by=tuple)
+    | st.just([["conv 8", {"pool": 2, "kind": "average"}, 10], ["conv 8"]]),
     "training.epochs": st.lists(st.integers(1, 100), min_size=1, unique=True),
     "training.drop_last": st.permutations([True, False]),
 }
@@ -100,7 +116,8 @@ def test_a_dump_names_every_key_in_order():
     keys = []
     for name, value in nested.items():
         keys += [f"{name}.{inner}" for inner in value] if isinstance(value, dict) else [name]
-    assert keys == [key for key in LEAVES if key not in ("plot.panel", "plot.arm")]
+    unset = ("plot.panel", "plot.arm", "data.path", "data.test_path")
+    assert keys == [key for key in LEAVES if key not in unset]
 
 
 def test_lines_are_short():

@@ -2,6 +2,22 @@ import pytest
 
 from bnexp.config import Config
 
+#: The keys of sections, as messages list them.
+DATA = "name, train, test, path, test_path, validation, split, seed, standardize, label_noise"
+NORM = (
+    "kind, place, momentum, eps, start_var, gamma, beta, statistics, groups, r_max, d_max, "
+    "renorm_start, renorm_end, noise_mean, noise_std, jitter_mean, jitter_std"
+)
+OPTIMIZER = (
+    "kind, lr, momentum, nesterov, beta1, beta2, rho, eps, clip, schedule, warmup, decay, "
+    "step_epochs"
+)
+LAYER = (
+    'allowed: 100, "conv 8", "pool 2", "average pool 2", "global pool", '
+    "or a mapping such as {conv: 8, kernel: 5}"
+)
+KINDS = "none, batch, batch_renorm, layer, group, instance, rms, noisy_batch (off: none, on: batch)"
+
 
 def test_all_mistakes_of_a_file_at_once_in_its_order(mistakes_of):
     text = """\
@@ -9,7 +25,7 @@ name: my exp
 lr: 0.1
 data: {name: minst, shuffle: true}
 network:
-  layers: [100, conv 8, {pool: 2}, -3, 012]
+  layers: [100, conv8, {pol: 2}, -3, 012]
   activation: Relu
 init: {scale: 1:30}
 norm: {kind: btach, eps: "1e-5", momentum: 1, start_var: true}
@@ -25,30 +41,29 @@ evaluate: {test: off, train: [1]}
 seed: -1
 plot: {y: test_acc}
 """
-    layer = 'allowed: 100, "dense 100" or {dense: 100}, from 1 to 100,000 units'
     assert mistakes_of(text) == [
         'c.yaml:1:7: name: "my exp" is not allowed; allowed: letters, digits, ".", "_" and "-", '
         "at most 60, the first a letter or digit",
         "c.yaml:2:1: lr: unknown key; did you mean optimizer.lr?",
         "c.yaml:3:14: data.name: minst is not known, did you mean mnist?; "
-        "allowed: digits, mnist, fashion-mnist",
-        "c.yaml:3:21: data.shuffle: unknown key; allowed: name, train, test",
-        f"c.yaml:5:17: network.layers: conv layers are not supported yet; {layer}",
-        f"c.yaml:5:25: network.layers: pool layers are not supported yet; {layer}",
-        f"c.yaml:5:36: network.layers: -3 is not a layer; {layer}",
-        "c.yaml:5:40: network.layers: 012 begins with 0, which some readers take for base 8; "
-        f"write 12; {layer}",
+        "allowed: digits, mnist, fashion-mnist, cifar10, npz, csv",
+        f"c.yaml:3:21: data.shuffle: unknown key; allowed: {DATA}",
+        f"c.yaml:5:17: network.layers: conv8 is not a layer, did you mean conv 8?; {LAYER}",
+        f"c.yaml:5:24: network.layers: {{pol: ...}} is not a layer, did you mean pool?; {LAYER}",
+        f"c.yaml:5:34: network.layers: -3 is not a layer; {LAYER}",
+        "c.yaml:5:38: network.layers: 012 begins with 0, which some readers take for base 8; "
+        f"write 12; {LAYER}",
         "c.yaml:6:15: network.activation: Relu is not known, did you mean relu?; allowed: relu, "
         "leaky_relu, elu, gelu, softplus, sigmoid, tanh",
         "c.yaml:7:15: init.scale: 1:30 is a number in base 60 to some readers and text to others; "
         "write it in base 10; allowed: a number > 0",
-        "c.yaml:8:14: norm.kind: btach is not known, did you mean batch?; "
-        "allowed: none, batch (off, on)",
+        f"c.yaml:8:14: norm.kind: btach is not known, did you mean batch?; allowed: {KINDS}",
         'c.yaml:8:26: norm.eps: "1e-5" is text; write 1e-5 without quotes; allowed: a number >= 0',
         "c.yaml:8:44: norm.momentum: 1 is out of range; allowed: a number from 0 to 0.999999",
         "c.yaml:8:58: norm.start_var: true is not a number; allowed: 0, 1",
         "c.yaml:9:16: regularization: there is no value; leave the key out for the defaults; "
-        "allowed: a mapping of l1, l2, dropout",
+        "allowed: a mapping of l1, l2, dropout, lp, p, weight_decay, spatial_dropout, "
+        "label_smoothing",
         "c.yaml:11:3: optimizer.learning_rate: unknown key; did you mean optimizer.lr?",
         "c.yaml:12:3: optimizer.momentun: unknown key; did you mean optimizer.momentum?",
         "c.yaml:13:13: optimizer.nesterov: maybe is neither on nor off; "
@@ -65,7 +80,8 @@ plot: {y: test_acc}
         "allowed: all, running, last, none or a whole number >= 1",
         "c.yaml:18:7: seed: -1 is out of range; allowed: a whole number from 0 to 4,294,967,295",
         "c.yaml:19:11: plot.y: test_acc is not known, did you mean test_accuracy?; allowed: "
-        "train_loss, train_accuracy, running_loss, running_accuracy, test_loss, test_accuracy",
+        "train_loss, train_accuracy, running_loss, running_accuracy, val_loss, val_accuracy, "
+        "test_loss, test_accuracy",
     ]
 
 
@@ -96,16 +112,15 @@ sweep:
         "c.yaml:3:33: sweep.axes.init.scale: abc is not a number; allowed: a number > 0",
         "c.yaml:4:21: sweep.axes.norm.kind: batch stands twice; give each value once",
         "c.yaml:5:5: sweep.axes.optimizer: a section is not swept; name one of its keys: "
-        "optimizer.kind, optimizer.lr, optimizer.momentum, optimizer.nesterov",
+        + ", ".join(f"optimizer.{key}" for key in OPTIMIZER.split(", ")),
         "c.yaml:6:5: sweep.axes.seed: seeds are no axis; allowed: sweep.seeds, or --seeds N",
         "c.yaml:7:5: sweep.axes.optimzer.lr: unknown key; did you mean optimizer.lr?",
         "c.yaml:8:5: sweep.axes.momentum: unknown key; "
         "did you mean norm.momentum or optimizer.momentum?",
         "c.yaml:9:5: sweep.axes.plot.y: keys of plot are not swept; they change nothing in a run",
         "c.yaml:10:22: sweep.axes.network.layers: 50 is not a list; write [50]; "
-        "allowed: a list of at most 1,000 layers, such as [100, 100]",
-        'c.yaml:10:31: sweep.axes.network.layers: x is not a layer; allowed: 100, "dense 100" or '
-        "{dense: 100}, from 1 to 100,000 units",
+        "allowed: a list of at most 1,000 layers, such as [100, 100] or [conv 8, pool 2, 100]",
+        f"c.yaml:10:31: sweep.axes.network.layers: x is not a layer; {LAYER}",
         "c.yaml:11:19: sweep.axes.optimizer.lr: logspce(0, -4, 3) is not understood; "
         f"allowed: {forms}",
         "c.yaml:12:22: sweep.axes.training.epochs: 3.16227766017 is not a whole number; "
@@ -192,10 +207,10 @@ sweep: {seeds: 2, axes: {init.scale: [1, 2]}}
         (
             "norm: null",
             "c.yaml:1:7: norm: there is no value; leave the key out for the defaults; allowed: on, "
-            "off, batch, none, or a mapping of kind, place, momentum, eps, start_var, gamma, beta",
+            f"off, batch, none, or a mapping of {NORM}",
         ),
         ("data: [1]", "c.yaml:1:7: data: a list is not allowed here; "
-         "allowed: a mapping of name, train, test"),
+         f"allowed: a mapping of {DATA}"),
         ("sweep: {axes: [1]}", "c.yaml:1:15: sweep.axes: this is no mapping; "
          "allowed: keys and their values, such as {norm: [on, off]}"),
         ("training: {batch_size: 012}", "c.yaml:1:24: training.batch_size: 012 begins with 0, "
@@ -204,7 +219,8 @@ sweep: {seeds: 2, axes: {init.scale: [1, 2]}}
          "allowed: a whole number from 0 to 4,294,967,295"),
         ("optimizer: {lr: 0}", "c.yaml:1:17: optimizer.lr: 0 is out of range; "
          "allowed: a number > 0"),
-        ("optimizer: {lr:}", "c.yaml:1:16: optimizer.lr: there is no value; allowed: a number > 0"),
+        ("optimizer: {rho:}", "c.yaml:1:17: optimizer.rho: there is no value; "
+         "allowed: a number from 0 to 0.999999"),
         ("optimizer: {lr: 1e400}", "c.yaml:1:17: optimizer.lr: 1e400 is not a finite number; "
          "allowed: a number > 0"),
         ("name: 2024", 'c.yaml:1:7: name: 2024 is not text; write "2024"; allowed: letters, '
@@ -253,13 +269,11 @@ def test_mistakes_of_arguments_stand_after_those_of_the_file(mistakes_of):
         "c.yaml:1:7: seed: x is not a number; allowed: a whole number from 0 to 4,294,967,295",
         '--set epochs: a key and "=" are needed, such as optimizer.lr=0.1',
         "--set lr=1: lr: unknown key; did you mean optimizer.lr?",
-        "--set optimizer={lr: 1, x: 2}: optimizer.x: unknown key; "
-        "allowed: kind, lr, momentum, nesterov",
+        f"--set optimizer={{lr: 1, x: 2}}: optimizer.x: unknown key; allowed: {OPTIMIZER}",
         "--set norm={kind: batch: the braces opened at line 1, column 1 are not closed or lack a "
         'comma: "}" or ","',
-        "--set norm.kind=null: norm.kind: null is no value; allowed: none, batch (off, on)",
-        "--set norm.foo=1: norm.foo: unknown key; "
-        "allowed: kind, place, momentum, eps, start_var, gamma, beta",
+        f"--set norm.kind=null: norm.kind: null is no value; allowed: {KINDS}",
+        f"--set norm.foo=1: norm.foo: unknown key; allowed: {NORM}",
         "--set sweep.axes.norm=[on]: sweep.axes.norm: set an axis with --axis key=SPEC and the "
         "number of seeds with --seeds",
         "--set training.batch_size=5_000: training.batch_size: 5,000 is more than the 1,297 "

@@ -43,9 +43,9 @@ def test_network_of_a_config():
     )
     assert network_spec(config).layers == (
         Dense(64, 30, bias=False),
-        Norm("batch", 30, "scalar", "none", 0.0),
-        Activation("tanh", 30),
-        Dropout(30, 0),
+        Norm("batch", (30,), "scalar", "none", 0.0),
+        Activation("tanh", (30,)),
+        Dropout((30,), 0),
         Dense(30, 10, bias=True),
     )
 

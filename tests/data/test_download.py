@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from bnexp.data import download, load_dataset
+from bnexp.data import load_dataset, transfer
 from bnexp.data.download import download_missing, mirrors
 from bnexp.data.files import keep_dataset
 from bnexp.data.idx import idx_files
@@ -151,7 +151,7 @@ class TestBad:
             handler.send(b"\x1f\x8b", 1000)
             mirror.release.wait()
 
-        monkeypatch.setattr(download, "TIMEOUT", 0.1)
+        monkeypatch.setattr(transfer, "TIMEOUT", 0.1)
         mirror.answers[f"/mnist/{FIRST}.gz"] = silent
         started = time.monotonic()
         with pytest.raises(DatasetError, match=r"no answer within 0\.1 s"):
@@ -167,7 +167,7 @@ class TestBad:
                 except OSError:
                     return
 
-        monkeypatch.setattr(download, "PATIENCE", 0.1)
+        monkeypatch.setattr(transfer, "PATIENCE", 0.1)
         mirror.answers[f"/mnist/{FIRST}.gz"] = drip
         with pytest.raises(DatasetError, match="too slow"):
             load_dataset("mnist")

@@ -12,7 +12,8 @@ from types import MappingProxyType
 import pytest
 
 from bnexp import describe
-from bnexp.data.idx import ContentError, IdxFile, idx_files, read_idx
+from bnexp.data.content import ContentError
+from bnexp.data.idx import IdxFile, idx_files
 
 HEADER = bytes([0, 0, 8, 3]) + struct.pack(">3I", 4, 3, 2)
 CONTENT = HEADER + bytes(range(24))
@@ -40,7 +41,7 @@ def test_the_real_files_have_their_published_sizes():
     ids=["plain", "gzip", "stored", "members"],
 )
 def test_however_it_is_compressed_the_content_comes_through(stored):
-    assert read_idx(io.BytesIO(stored), FILE) == CONTENT
+    assert FILE.read(io.BytesIO(stored)) == CONTENT
 
 
 def _flip(raw: bytes, position: int) -> bytes:
@@ -73,7 +74,7 @@ WRONG = {
 @pytest.mark.parametrize(("stored", "message"), WRONG.values(), ids=WRONG)
 def test_wrong_content_is_named(stored, message):
     with pytest.raises(ContentError, match=message):
-        read_idx(io.BytesIO(stored), FILE)
+        FILE.read(io.BytesIO(stored))
 
 
 def test_a_gzip_bomb_is_left_before_it_unfolds():
@@ -81,7 +82,7 @@ def test_a_gzip_bomb_is_left_before_it_unfolds():
     tracemalloc.start()
     try:
         with pytest.raises(ContentError, match="longer than 40 bytes"):
-            read_idx(stream, FILE)
+            FILE.read(stream)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -101,4 +102,4 @@ def test_a_file_of_another_dataset_is_recognised(monkeypatch):
     )
     monkeypatch.setattr(describe, "DATASETS", {"zeros": known})
     with pytest.raises(ContentError, match="it is blank of Zeros"):
-        read_idx(io.BytesIO(content), FILE)
+        FILE.read(io.BytesIO(content))

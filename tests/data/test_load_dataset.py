@@ -39,7 +39,7 @@ class TestIdx:
 
     def test_counts_take_the_first_in_order(self):
         whole, part = load_dataset("mnist"), load_dataset("mnist", train=3, test=2)
-        assert np.array_equal(part.x_train, whole.x_train[:3])
+        assert np.array_equal(part.rows("train"), whole.rows("train", 0, 3))
         assert np.array_equal(part.y_test, whole.y_test[:2])
         assert part.y_train.shape == (3,)
         assert part.x_test.shape == (2, 6)
@@ -58,7 +58,8 @@ class TestIdx:
 
     def test_the_arrays_are_read_only(self):
         data = load_dataset("mnist")
-        for array in (data.x_train, data.y_train, data.x_test, data.y_test):
+        arrays = (data.rows("train"), data.rows("test"), data.y_train, data.y_test)
+        for array in arrays:
             with pytest.raises(ValueError, match="read-only"):
                 array[0] = 0
 
@@ -97,7 +98,7 @@ class TestDigits:
         data = load_dataset("digits")
         assert data.x_train.shape == (1297, 64)
         assert data.x_test.shape == (500, 64)
-        assert (data.x_train * 16).sum(dtype=np.float64) == 406_262
+        assert (data.rows("train") * 16).sum(dtype=np.float64) == 406_262
         assert data.x_train.mean(dtype=np.float64) == pytest.approx(4.894251156515034 / 16)
         assert data.x_test.mean(dtype=np.float64) == pytest.approx(4.858 / 16)
         assert (data.x_train.min(), data.x_train.max()) == (0.0, 1.0)
@@ -123,7 +124,7 @@ class TestDigits:
     def test_training_examples_go_before_test_examples(self):
         images, labels = read_digits(DATASETS["digits"])
         data = load_dataset("digits", train=1297, test=1)
-        assert np.array_equal(data.x_test[0] * 16, images[1297].ravel())
+        assert np.array_equal(data.rows("test")[0] * 16, images[1297].ravel())
         assert data.y_test.tolist() == [labels[1297]]
 
     def test_a_changed_archive_is_refused(self, tmp_path):

@@ -10,8 +10,8 @@ import numpy as np
 
 from bnexp import describe
 from bnexp.nn import Network, SoftmaxCrossEntropy
+from bnexp.nn.build import Numbers
 from bnexp.nn.layer import Array, Layer
-from bnexp.nn.network import Numbers
 from bnexp.optim import SGD, WeightPenalty
 
 
@@ -47,7 +47,7 @@ class Topology:
 
     def describe(self, *, dropout: bool = False) -> describe.NetworkSpec:
         """Describe the network."""
-        norm = describe.Norm("batch", 0, self.gamma, self.beta, self.start_var)
+        norm = describe.Norm("batch", (), self.gamma, self.beta, self.start_var)
         return describe.describe_network(
             self.inputs,
             self.classes,

@@ -88,3 +88,71 @@ def test_evaluation_drops_nothing_and_draws_nothing() -> None:
     assert np.array_equal(layer.forward(x.copy(), False), x)
     after = layer.forward(np.ones((1, 20, 50)), True).copy()
     assert np.array_equal(after, masks(layer, 1, (1, 20, 50)))
+
+
+IMAGES = (3, 4, 5, 6)
+
+
+def make_spatial(rates: list[float], seeds: list[int], dtype: type = np.float64) -> Dropout:
+    rate = np.array(rates)
+    workspace = Workspace(np.dtype(dtype))
+    return Dropout(workspace, rate=rate, seeds=seeds, ordinal=2, spatial=True)
+
+
+def test_gradients_of_spatial_dropout() -> None:
+    rng = np.random.default_rng(1)
+    layer = make_spatial([0.0, 0.3, 0.8], [7, 7, 8])
+    x = rng.standard_normal((3, *IMAGES))
+    cotangent = rng.standard_normal(x.shape)
+
+    def objective() -> Array:
+        layer.start_epoch(3)
+        return (layer.forward(x.copy(), True) * cotangent).reshape(3, -1).sum(axis=1)
+
+    objective()
+    assert_gradients(objective, {"x": (x, layer.backward(cotangent.copy()))})
+
+
+def test_spatial_dropout_draws_once_per_channel_and_example() -> None:
+    rates, seeds = [0.25, 0.6, 0.0], [4, 5, 4]
+    layer = make_spatial(rates, seeds)
+    found = masks(layer, 6, (3, *IMAGES))
+    for k in range(3):
+        generator = stream(seeds[k], "dropout", layer=2, epoch=6)
+        for c in range(IMAGES[1]):
+            for b in range(IMAGES[3]):
+                keep = generator.random(dtype=np.float32) >= rates[k]
+                expected = 1 / (1 - rates[k]) if keep else 0
+                assert (found[k, :, c, :, b] == expected).all()
+    assert {0.0} < set(np.unique(found[0]))
+
+
+def test_pixels_are_dropped_one_by_one_unless_spatial() -> None:
+    found = masks(make_dropout([0.5], [1]), 1, (1, *IMAGES))
+    flat = masks(make_dropout([0.5], [1]), 1, (1, 3 * 4 * 5, 6))
+    assert np.array_equal(found.reshape(flat.shape), flat)
+    assert len(np.unique(found[0, :, 0, :, 0])) == 2
+
+
+def test_spatial_changes_nothing_for_dense_activations() -> None:
+    one, other = (masks(m([0.5], [1]), 1, (1, 20, 50)) for m in (make_spatial, make_dropout))
+    assert np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("spatial", [True, False])
+def test_images_alone_and_in_a_stack(spatial: bool) -> None:
+    rates, seeds = np.array([0, 0.5, 0.1, 0.9]), [1, 1, 2, 1]
+    x = np.random.default_rng(1).standard_normal((4, 8, 16, 8, 50)).astype(np.float32)
+    x[2] = np.nan
+
+    def dropped(runs: slice) -> Array:
+        workspace = Workspace(np.dtype(np.float32))
+        rate, some = rates[runs], seeds[runs]
+        layer = Dropout(workspace, rate=rate, seeds=some, ordinal=3, spatial=spatial)
+        y = layer.forward(x[runs].copy(), True).copy()
+        return np.stack([y, layer.backward(x[runs].copy())])
+
+    whole = dropped(slice(0, 4))
+    for runs in (slice(0, 1), slice(1, 3), slice(3, 4)):
+        assert np.array_equal(dropped(runs), whole[:, runs], equal_nan=True)
+    assert np.array_equal(whole[0, 0], x[0])

@@ -148,3 +148,39 @@ def test_layers_draw_different_numbers() -> None:
     network = build_network(Topology(20, (20, 20), scheme="normal"), [Member()], np.float64)
     first, second, _ = (layer.params["W"] for layer in network.layers if isinstance(layer, Dense))
     assert abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]) < 0.2
+
+
+FILTERS, CHANNELS, KERNEL = 40, 30, (5, 3)
+CONV_STD = {
+    "normal": 1.0,
+    "he": math.sqrt(2 / (CHANNELS * 15)),
+    "xavier": math.sqrt(2 / ((CHANNELS + FILTERS) * 15)),
+    "lecun": math.sqrt(1 / (CHANNELS * 15)),
+}
+
+
+@pytest.mark.parametrize("kind", CONV_STD)
+def test_a_convolution_counts_its_kernel(kind: str) -> None:
+    W = unit_weights(kind, 1, 0, FILTERS, CHANNELS, kernel=KERNEL)
+    assert W.shape == (FILTERS, CHANNELS, *KERNEL)
+    assert abs(W.std() / CONV_STD[kind] - 1) < 5 / math.sqrt(2 * W.size)
+    if kind != "normal":
+        uniform = unit_weights(f"{kind}_uniform", 1, 0, FILTERS, CHANNELS, kernel=KERNEL)
+        bound = math.sqrt(3) * CONV_STD[kind]
+        assert 0.999 * bound < np.abs(uniform).max() <= bound
+
+
+def test_the_kernel_of_a_convolution_only_scales_the_draws_of_a_dense_layer() -> None:
+    W = unit_weights("normal", 3, 1, 4, 5, kernel=(3, 3))
+    assert np.array_equal(W.reshape(4, 45), unit_weights("normal", 3, 1, 4, 45))
+    W = unit_weights("he", 3, 1, 4, 5, kernel=(1, 1))
+    assert np.array_equal(W.reshape(4, 5), unit_weights("he", 3, 1, 4, 5))
+
+
+@pytest.mark.parametrize("filters", [4, 18, 30])
+def test_orthogonal_filters(filters: int) -> None:
+    W = unit_weights("orthogonal", 1, 0, filters, 2, kernel=(3, 3))
+    assert W.shape == (filters, 2, 3, 3)
+    rows = W.reshape(filters, 18)
+    small = rows @ rows.T if filters < 18 else rows.T @ rows
+    np.testing.assert_allclose(small, np.eye(min(filters, 18)), atol=1e-13)

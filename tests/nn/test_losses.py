@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gradcheck import assert_gradients
+from images import reference
 
 from bnexp.nn import SoftmaxCrossEntropy
 from bnexp.nn.layer import Array
@@ -116,3 +117,78 @@ def test_each_run_has_its_own_labels() -> None:
     losses, right, _ = measure(logits, [[0], [1]])
     assert right.tolist() == [1, 0]
     assert losses[1] - losses[0] == pytest.approx(3)
+
+
+SHARES = np.array([0.1, 0.0, 1.0, 0.3])
+
+
+def measure_smoothed(
+    logits: Array, labels: Array, smoothing: Array | None
+) -> tuple[Array, Array, Array]:
+    loss = SoftmaxCrossEntropy(smoothing)
+    with np.errstate(all="ignore"):
+        losses, right = loss.measure(logits.copy(), labels)
+        return losses, right, loss.gradient().copy()
+
+
+@pytest.mark.parametrize("runs", [1, 4])
+def test_gradients_with_smoothing(runs: int) -> None:
+    rng = np.random.default_rng(1)
+    logits = 2 * rng.standard_normal((runs, 5, 6))
+    labels = rng.integers(0, 5, (1, 6))
+    smoothing = SHARES[:runs]
+
+    def objective() -> Array:
+        return measure_smoothed(logits, labels, smoothing)[0] / 6
+
+    gradient = measure_smoothed(logits, labels, smoothing)[2]
+    assert_gradients(objective, {"logits": (logits, gradient)})
+
+
+@pytest.mark.parametrize(("name", "values"), reference("smoothing"))
+def test_smoothing_against_pytorch(name: str, values: dict[str, Array]) -> None:
+    logits = np.repeat(values["logits"].T[None], 2, axis=0)
+    smoothing = np.array([0.0, values["share"]])
+    losses, _, gradient = measure_smoothed(logits, values["labels"][None], smoothing)
+    assert losses[1] == pytest.approx(values["sum"], rel=1e-13)
+    np.testing.assert_allclose(gradient[1], values["gradient_of_mean"].T, rtol=1e-11, atol=1e-16)
+
+
+def test_smoothing_is_the_cross_entropy_with_the_smoothed_target() -> None:
+    rng = np.random.default_rng(2)
+    logits, labels = rng.standard_normal((4, 5, 7)), rng.integers(0, 5, (4, 7))
+    losses, right, gradient = measure_smoothed(logits, labels, SHARES)
+    target = np.eye(5)[labels].transpose(0, 2, 1)
+    target = (1 - SHARES[:, None, None]) * target + SHARES[:, None, None] / 5
+    softmax = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(losses, -(target * np.log(softmax)).sum(axis=(1, 2)), rtol=1e-13)
+    np.testing.assert_allclose(gradient, (softmax - target) / 7, rtol=1e-12, atol=1e-16)
+    assert np.array_equal(right, measure_smoothed(logits, labels, None)[1])
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize(("classes", "batch"), [(10, 100), (10, 97), (100, 32), (3, 1)])
+def test_smoothing_alone_and_in_a_stack(classes: int, batch: int, shared: bool) -> None:
+    rng = np.random.default_rng((classes, batch))
+    logits = (3 * rng.standard_normal((5, classes, batch))).astype(np.float32)
+    logits[4] = np.nan
+    labels = rng.integers(0, classes, (1 if shared else 5, batch))
+    smoothing = np.append(SHARES, 0.2)
+    whole = measure_smoothed(logits, labels, smoothing)
+    plain = measure_smoothed(logits, labels, None)
+    for one, other in zip(whole, plain, strict=True):
+        assert one.dtype == other.dtype
+        assert np.array_equal(one[1], other[1])  # a share of 0 is off
+    for runs in (slice(0, 1), slice(1, 2), slice(1, 4), slice(0, 3)):
+        own = labels if shared else labels[runs]
+        part = measure_smoothed(logits[runs], own, smoothing[runs])
+        for one, other in zip(part, whole, strict=True):
+            assert np.array_equal(one, other[runs], equal_nan=True)
+
+
+def test_without_smoothing_an_infinite_logit_is_no_one_else_s() -> None:
+    logits = np.zeros((2, 3, 1))
+    logits[:, 1] = -np.inf
+    losses, *_ = measure_smoothed(logits, np.array([[0]]), np.array([0.0, 0.1]))
+    assert losses[0] == pytest.approx(math.log(2))
+    assert losses[1] == np.inf

@@ -16,8 +16,8 @@ from bnexp.plots.lines import Line, count_note, make_line, quantile
 from bnexp.plots.notes import Note, panel_notes, place_notes
 from bnexp.plots.panels import Panel
 from bnexp.plots.style import MAX_ARMS, line_styles
-from bnexp.plots.words import layers_text, number_text, value_labels
-from bnexp.records import Record, RunResult, Status
+from bnexp.plots.words import METRIC_WORDS, layers_text, number_text, value_labels
+from bnexp.records import METRICS, Record, RunResult, Status
 
 
 def line_of(*runs: tuple[Status | None, list[float]], quantiles: bool = False) -> Line:
@@ -163,6 +163,33 @@ def test_words_of_other_keys():
     assert labels("optimizer.nesterov", True, False) == ["Nesterov", "no Nesterov"]
     assert labels("data.name", "mnist") == ["MNIST"]
     assert layers_text([100] * 5, plain=True) == "100x5"
+    layers = ("conv 8", "conv 8", "pool 2", 100, 100, "dense 9 norm none")
+    assert labels("network.layers", layers) == [
+        "layers = conv 8 ×2, pool 2, 100×2, dense 9 norm none"
+    ]
+    assert labels("norm.kind", "rms", "group", "noisy_batch") == [
+        "RMS norm",
+        "group norm",
+        "noisy batch norm",
+    ]
+    assert labels("optimizer.kind", "sgd", "momentum", "adagrad", "adamw") == [
+        "SGD",
+        "momentum",
+        "AdaGrad",
+        "AdamW",
+    ]
+    assert labels("data.validation", 0.1, 100) == [
+        "validation examples = 0.1",
+        "validation examples = 100",
+    ]
+    assert labels("regularization.weight_decay", 0.0, 0.01) == [
+        "weight decay = 0",
+        "weight decay = 0.01",
+    ]
+
+
+def test_every_metric_has_its_words():
+    assert tuple(METRIC_WORDS) == METRICS
 
 
 def test_batch_norm_is_solid_and_no_norm_dashed_whatever_the_order():

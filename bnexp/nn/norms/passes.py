@@ -1,0 +1,121 @@
+"""What batch norm does with whole activations, for features and for the channels of images.
+
+Small arrays are (K, C, 1), one number per feature or channel. ``Features`` works on (K, D, B) at
+once. ``Pixels`` sees images as (K, H, C, W B) and takes a few rows at a time, which stay in the
+cache from one operation to the next, so that each method reads and writes every image once.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bnexp.nn.layer import Array, Workspace
+from bnexp.nn.norms.blocks import add_rows, blocks_of
+
+
+class Features:
+    """The passes over (K, D, B)."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+
+    def view(self, x: Array) -> Array:
+        """See activations as the other methods want them."""
+        return x
+
+    def count(self, x: Array) -> int:
+        """Return how many numbers each mean is taken over."""
+        count: int = x.shape[2]
+        return count
+
+    def centre(self, x: Array) -> tuple[Array, Array, Array]:
+        """Subtract about the mean from x; return what, and the sums of x and x^2 that remain."""
+        ones = self.workspace.ones(x.shape[2])
+        centre: Array = np.matmul(x, ones)
+        centre /= x.shape[2]
+        np.subtract(x, centre, out=x)
+        return centre, np.matmul(x, ones), np.vecdot(x, x)[..., None]
+
+    def affine(self, x: Array, scale: Array, shift: Array, out: Array) -> None:
+        """Write scale x + shift."""
+        np.multiply(x, scale, out=out)
+        np.add(out, shift, out=out)
+
+    def multiply(self, x: Array, scale: Array) -> None:
+        """Overwrite x with scale x."""
+        np.multiply(x, scale, out=x)
+
+    def sums(self, dy: Array, c: Array) -> tuple[Array, Array]:
+        """Return the sums of dy and of dy c."""
+        ones = self.workspace.ones(dy.shape[2])
+        return np.matmul(dy, ones), np.vecdot(dy, c)[..., None]
+
+    def combine(self, dy: Array, c: Array, scale: Array, slope: Array, shift: Array) -> None:
+        """Overwrite dy with scale dy - slope c - shift; c may be lost."""
+        _combine(dy, c, scale, slope, shift, c)
+
+
+class Pixels(Features):
+    """The passes over (K, H, C, W, B)."""
+
+    def view(self, x: Array) -> Array:
+        """See images as (K, H, C, W B)."""
+        return x.reshape(*x.shape[:3], x.shape[3] * x.shape[4])
+
+    def count(self, x: Array) -> int:
+        """Return how many numbers each mean is taken over."""
+        count: int = x.shape[1] * x.shape[3]
+        return count
+
+    def centre(self, x: Array) -> tuple[Array, Array, Array]:
+        """Subtract the mean of the middle row; return it, and the sums of x and x^2 that remain."""
+        ones = self.workspace.ones(x.shape[3])
+        centre: Array = np.matmul(x[:, x.shape[1] // 2], ones)
+        centre /= x.shape[3]
+        sums, squares = np.empty((*x.shape[:3], 1), x.dtype), np.empty(x.shape[:3], x.dtype)
+        for runs, rows in blocks_of(x):
+            part = x[runs, rows]
+            np.subtract(part, centre[runs, None], out=part)
+            np.matmul(part, ones, out=sums[runs, rows])
+            np.vecdot(part, part, out=squares[runs, rows])
+        return centre, add_rows(sums), add_rows(squares)[..., None]
+
+    def affine(self, x: Array, scale: Array, shift: Array, out: Array) -> None:
+        """Write scale x + shift."""
+        for runs, rows in blocks_of(x):
+            part = np.multiply(x[runs, rows], scale[runs, None], out=out[runs, rows])
+            np.add(part, shift[runs, None], out=part)
+
+    def multiply(self, x: Array, scale: Array) -> None:
+        """Overwrite x with scale x."""
+        np.multiply(x, scale[:, None], out=x)
+
+    def sums(self, dy: Array, c: Array) -> tuple[Array, Array]:
+        """Return the sums of dy and of dy c."""
+        ones = self.workspace.ones(dy.shape[3])
+        sums, products = np.empty((*dy.shape[:3], 1), dy.dtype), np.empty(dy.shape[:3], dy.dtype)
+        for block in blocks_of(dy):
+            np.matmul(dy[block], ones, out=sums[block])
+            np.vecdot(dy[block], c[block], out=products[block])
+        return add_rows(sums), add_rows(products)[..., None]
+
+    def combine(self, dy: Array, c: Array, scale: Array, slope: Array, shift: Array) -> None:
+        """Overwrite dy with scale dy - slope c - shift."""
+        for runs, rows in blocks_of(dy):
+            part = dy[runs, rows]
+            rest = self.workspace.array("norm", "scratch", part.shape)
+            _combine(
+                part,
+                c[runs, rows],
+                scale[runs, None],
+                slope[runs, None],
+                shift[runs, None],
+                rest,
+            )
+
+
+def _combine(dy: Array, c: Array, scale: Array, slope: Array, shift: Array, rest: Array) -> None:
+    np.multiply(c, slope, out=rest)
+    np.multiply(dy, scale, out=dy)
+    np.subtract(dy, rest, out=dy)
+    np.subtract(dy, shift, out=dy)
