@@ -104,7 +104,7 @@ class Evaluator:
         """Return examples for the network; those that it knows need not be shown to it."""
         if part == "train" and self.network.examples is not None:
             return chunk
-        return self.dataset.rows(part, chunk.start, chunk.stop).T[None]
+        return self._rows(part, chunk)
 
     def _collect(self, should_stop: Callable[[], bool]) -> bool:
         """Take the statistics of all training examples, in whole batches; False when stopped."""
@@ -116,10 +116,11 @@ class Evaluator:
                     return
                 chunk = slice(start, start + self.batch_size)
                 known = self.network.examples is not None
-                yield np.arange(length)[None, chunk] if known else self._rows(chunk)
+                yield np.arange(length)[None, chunk] if known else self._rows("train", chunk)
 
         self.network.collect(batches())
         return not should_stop()
 
-    def _rows(self, chunk: slice) -> Array:
-        return self.dataset.rows("train", chunk.start, chunk.stop).T[None]
+    def _rows(self, part: Part, chunk: slice) -> Array:
+        rows: Array = self.dataset.rows(part, chunk.start, chunk.stop)
+        return rows.T[None]

@@ -33,8 +33,9 @@ class Conv(Layer):
     ``canonical`` views it as (F, C, kernel, kernel).
 
     Backward: dW[f, c, i, j] = sum over h, w, batch of dy[f, h, w] x[c, h stride + i - top, ...],
-    db = sum of dy, and dx is dy convolved with the flipped kernel, in stride^2 phases. The first layer
-    of a network computes no dx. Like a dense layer this one keeps its input and leaves it as it is.
+    db = sum of dy, and dx is dy convolved with the flipped kernel, in stride^2 phases. The first
+    layer of a network computes no dx. Like a dense layer this one keeps its input and leaves it as
+    it is.
     """
 
     def __init__(

@@ -72,11 +72,11 @@ class Network:
             for k, seed in enumerate(self.numbers.seeds):
                 W = unit[seed] * self.numbers.scale[k]
                 layer.set_weights(k, W if ordinal or order is None else W[:, order])
-        for layer in self.layers:
-            if isinstance(layer, Norm):
-                layer.start_state()
-                if "gamma" in layer.params:
-                    layer.params["gamma"][...] = 1
+        for norm in self.layers:
+            if isinstance(norm, Norm):
+                norm.start_state()
+                if "gamma" in norm.params:
+                    norm.params["gamma"][...] = 1
 
     def start_epoch(self, epoch: int) -> None:
         """Take up every layer's random streams of an epoch."""
