@@ -122,5 +122,5 @@ class Evaluator:
         return not should_stop()
 
     def _rows(self, part: Part, chunk: slice) -> Array:
-        rows: Array = self.dataset.rows(part, chunk.start, chunk.stop)
-        return rows.T[None]
+        columns: Array = self.dataset.rows(part, chunk.start, chunk.stop).T
+        return columns[None]

@@ -24,7 +24,7 @@ BUFFER = 2**20
 #: Multiply-adds up to which OpenBLAS multiplies without packing, which is twice as fast when the
 #: result has few rows; with ``MANY_ROWS`` packing costs little.
 SMALL_PRODUCT = 10**6
-MANY_ROWS = 32
+MANY_ROWS = 64
 #: Columns of one product, that is examples: fewer and more lose speed.
 EXAMPLES = (64, 512)
 
