@@ -26,6 +26,7 @@ from bnexp.data.locate import (
     read_files,
     subfolder,
 )
+from bnexp.data.verified import verify_once
 from bnexp.describe import DatasetFacts, DataSpec
 from bnexp.errors import DatasetError
 from bnexp.userdata import user_facts
@@ -114,12 +115,13 @@ def verify_files(
 ) -> None:
     """Verify the content of a dataset's files against its checksums. Raises ``DatasetError``.
 
-    An embedded dataset is verified whenever it is loaded.
+    A file that was verified before and is untouched since is not read again (``verify_once``). An
+    embedded dataset is verified whenever it is loaded.
     """
     if facts.name not in EMBEDDED:
         files = dataset_files(facts, test=test)
         found = get_files(facts, files, data_dir=data_dir)
-        _verify(found, files, facts)
+        verify_once(found, files, lambda left: _verify(found, left, facts))
 
 
 def ensure_data(

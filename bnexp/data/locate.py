@@ -73,11 +73,15 @@ def data_folder(data_dir: str | os.PathLike[str] | None) -> DataFolder | None:
     return folder
 
 
+def cache_root() -> Path:
+    """Return the folder of everything that is kept for later; it need not exist."""
+    named = os.environ.get("BNEXP_CACHE", "")
+    return Path(named).expanduser() if named else platformdirs.user_cache_path("bnexp", False)
+
+
 def cache_folder(facts: DatasetFacts) -> Path:
     """Return where downloaded files of a dataset are kept; it need not exist."""
-    named = os.environ.get("BNEXP_CACHE", "")
-    cache = Path(named).expanduser() if named else platformdirs.user_cache_path("bnexp", False)
-    return cache / facts.name
+    return cache_root() / facts.name
 
 
 def subfolder(facts: DatasetFacts, folder: Path) -> Path:
