@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,8 @@ from bnexp.optim import WeightPenalty
 from bnexp.plan.evaluations import evaluations
 
 Array = NDArray[Any]
+#: Values (K,) by the name of the metric.
+Metrics = dict[str, NDArray[np.float64]]
 
 #: Examples evaluated at once. A constant, because the chunks are part of a result's bits.
 CHUNK = 500
@@ -53,25 +55,24 @@ class Evaluator:
 
     def measure(
         self, *, last: bool, should_stop: Callable[[], bool] = lambda: False
-    ) -> dict[str, NDArray[np.float64]] | None:
+    ) -> Metrics | None:
         """Return the metrics of a record by name; ``last`` says that it is the run's last one.
 
         ``should_stop`` is asked before every chunk of examples; None when it said yes.
         """
-        metrics: dict[str, NDArray[np.float64]] = {}
-        counts = self._counts(last)
+        metrics: Metrics = {}
         if self.is_running:
             metrics["running_loss"] = self.running[:, 0] / self.running[:, 2]
             metrics["running_accuracy"] = self.running[:, 1] / self.running[:, 2]
             self.running[...] = 0
-        if counts and self.network.has_population and not self._collect(should_stop):
-            return None
-        for part, count in counts.items():
-            measured = self._evaluate(part, count, should_stop)
-            if measured is None:
-                return None
-            metrics[f"{part}_loss"], metrics[f"{part}_accuracy"] = measured
-        return metrics
+        evaluated = self._evaluate_all(self._counts(last), should_stop)
+        return None if evaluated is None else metrics | evaluated
+
+    def measure_last(self, should_stop: Callable[[], bool]) -> Metrics | None:
+        """Return what is measured once, at a run's end: for runs whose end was not foreseen."""
+        always = self._counts(last=False)
+        counts = {part: n for part, n in self._counts(last=True).items() if part not in always}
+        return self._evaluate_all(counts, should_stop)
 
     def _counts(self, last: bool) -> dict[Part, int]:
         """Return how many examples of each part are evaluated now."""
@@ -80,6 +81,19 @@ class Evaluator:
             if isinstance(what, int) or (isinstance(what, list) and last):
                 counts[_PARTS[name]] = what if isinstance(what, int) else what[1]
         return counts
+
+    def _evaluate_all(
+        self, counts: Mapping[Part, int], should_stop: Callable[[], bool]
+    ) -> Metrics | None:
+        metrics: Metrics = {}
+        if counts and self.network.has_population and not self._collect(should_stop):
+            return None
+        for part, count in counts.items():
+            measured = self._evaluate(part, count, should_stop)
+            if measured is None:
+                return None
+            metrics[f"{part}_loss"], metrics[f"{part}_accuracy"] = measured
+        return metrics
 
     def _evaluate(
         self, part: Part, count: int, should_stop: Callable[[], bool]

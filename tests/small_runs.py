@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
+import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +16,9 @@ import numpy as np
 from bnexp.config import resolve
 from bnexp.config.schema import Config
 from bnexp.data import Dataset
-from bnexp.plan import Run, run_id
+from bnexp.engines.base import Workplace
+from bnexp.engines.work import DataShelf
+from bnexp.plan import Run, Stack, run_id, stack_key
 from bnexp.records import RunResult, RunState
 from bnexp.train import train_stack
 
@@ -82,3 +89,76 @@ def same(one: RunResult, other: RunResult) -> bool:
         other.step,
         other.records,
     )
+
+
+@functools.cache
+def image_file() -> str:
+    """Write 240 + 70 made-up images of 12 x 12 pixels in 3 channels, 4 classes, and say where."""
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    rng = np.random.default_rng(11)
+    patterns, labels = rng.integers(0, 200, (4, 12, 12, 3)), rng.integers(0, 4, 310)
+    x = (patterns[labels] * (0.4 + 0.8 * rng.random((310, 12, 12, 3)))).astype(np.uint8)
+    path = str(Path(folder.name) / "images.npz")
+    y = labels.astype(np.uint8)
+    np.savez(path, x_train=x[:240], y_train=y[:240], x_test=x[240:], y_test=y[240:])
+    return path
+
+
+#: A convolutional network at real widths; the last batch of an epoch is an odd one.
+IMAGES: dict[str, Any] = {
+    "data": {"name": "npz", "train": 150, "test": 70, "standardize": "unit"},
+    "network": {"layers": ["conv 8", "pool 2", "conv 16", "global pool", 100]},
+    "norm": {"kind": "batch"},
+    "optimizer": {"lr": 0.05},
+    "training": {"epochs": 3, "batch_size": 64},
+    "evaluate": {"at": "epoch_end", "train": "running", "test": "all"},
+}
+
+
+def make_image_run(**changes: Any) -> Run:
+    """Return a run of ``IMAGES`` with ``section__key=value`` changed."""
+    return make_run(IMAGES, data__path=image_file(), **changes)
+
+
+def load(run: Run) -> Dataset:
+    """Return the examples of a run, as an engine loads them."""
+    return DataShelf().load(Stack((run,), 0), Workplace())
+
+
+@dataclass
+class History:
+    """All that a stack's training leaves behind: results by run, states by run and epoch."""
+
+    results: dict[str, RunResult] = field(default_factory=dict)
+    states: dict[tuple[str, int], RunState] = field(default_factory=dict)
+
+    def at(self, epoch: int) -> dict[str, RunState]:
+        """Return the states of the runs that were in training after an epoch."""
+        return {run: state for (run, at), state in self.states.items() if at == epoch}
+
+
+def follow(
+    runs: Sequence[Run], data: Dataset, states: Mapping[str, RunState] | None = None
+) -> History:
+    """Train runs as one stack, which they may share, and keep every state on the way."""
+    assert len({stack_key(run.config) for run in runs}) == 1
+    found = History()
+    for end in train_stack(runs, data, states=states):
+        found.results |= {result.run: result for result in end.ended}
+        found.states |= {(run, end.epoch): state for run, state in end.states().items()}
+    return found
+
+
+def assert_same_bits(part: History, whole: History) -> None:
+    """Require that ``part`` went bit for bit as its runs went in ``whole``."""
+    assert part.results
+    for run, result in part.results.items():
+        assert same(result, whole.results[run])
+    for key, state in part.states.items():
+        other = whole.states[key]
+        assert state.records == other.records
+        for name in state.arrays.keys() | other.arrays.keys():
+            # What a neighbour alone needs stays 0: a run without momentum has no velocity.
+            one, two = (s.arrays.get(name, np.zeros(1)) for s in (state, other))
+            assert np.array_equal(one, two) or not (one.any() or two.any()), (key, name)

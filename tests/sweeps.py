@@ -34,6 +34,28 @@ DIGITS: dict[str, Any] = {
     "evaluate": {"at": "epoch_end", "train": "all", "test": "all"},
 }
 
+NORMS = ("none", "batch", "batch_renorm", "layer", "group", "instance", "rms", "noisy_batch")
+#: A sweep of convolutional networks over every norm; a third of the 24 runs diverges.
+CONVOLUTIONS = yaml.safe_dump(
+    {
+        "name": "convolutions",
+        "data": {"name": "digits", "train": 240, "validation": 40},
+        "augmentation": {"shift": 1},
+        "network": {"layers": ["conv 8", "pool 2", "conv 16", {"dense": 32, "norm": "batch"}]},
+        "norm": {"statistics": "population"},
+        "regularization": {"dropout": 0.2, "label_smoothing": 0.1},
+        "optimizer": {"kind": "adam", "schedule": "cosine", "clip": 1.0},
+        "training": {"epochs": 5, "batch_size": 50, "sampling": "sorted"},
+        "evaluate": {"train": 100},
+        "sweep": {
+            "axes": {
+                "norm.kind": [*NORMS],
+                "optimizer.lr": [0.01, 1e300, 0.003],
+            }
+        },
+    }
+)
+
 #: The axes of a sweep of two runs.
 SCALES = {"init.scale": [1.0, 0.1]}
 

@@ -132,10 +132,10 @@ def test_what_has_no_effect_is_not_in_the_id(one, other):
 
 
 GOLDEN = {
-    "book": "cd72097a2e6b6137",
-    "plain": "6bfe4fbed1cdfda8",
-    "momentum": "a10ff92bf094c0b4",
-    "test": "c35cff38c32e97af",
+    "book": "d01d694640609fb8",
+    "plain": "1ec2f66dcd4260e0",
+    "momentum": "5ef59ba749493342",
+    "test": "34b0e5c253a8466c",
 }
 
 

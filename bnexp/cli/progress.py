@@ -31,7 +31,9 @@ class BarWatcher(Watcher):
 
     def start(self, plan: Plan, finished: int, epochs: int) -> None:
         """Show the bar, begun where the work begins."""
-        self.epochs = {run.id: run.config.training.epochs for run in plan.runs.values()}
+        configs = {run.id: run.config for run in plan.runs.values()}
+        self.epochs = {run: config.training.epochs for run, config in configs.items()}
+        self.at_end = {run for run, c in configs.items() if c.evaluate.at == "epoch_end"}
         self.total, self.finished = len(self.epochs), finished
         self.work = sum(self.epochs.values())
         self.done = self.work * finished / self.total + epochs
@@ -58,9 +60,11 @@ class BarWatcher(Watcher):
         self._advance(event.active)
 
     def ended(self, result: RunResult) -> None:
-        """Count the run, and what it leaves: its last epoch, or all that a diverged one lacks."""
+        """Count the run and what it leaves: its last epoch, and all that one cut short lacks."""
         self.finished += 1
-        self._advance(1 if result.status == "done" else self.epochs[result.run] - result.epoch)
+        left = self.epochs[result.run] - result.epoch
+        # An epoch that ends a run in order is completed, but no progress told of it.
+        self._advance(left + (result.status != "diverged" and result.run in self.at_end))
 
     def note(self, message: str) -> None:
         """Say something above the bar."""
@@ -108,9 +112,13 @@ def _has_room() -> bool:
 class LineWatcher(Watcher):
     """A line for each epoch of a single run, the same columns in each."""
 
+    def __init__(self) -> None:
+        self.stopped = ""
+
     def start(self, plan: Plan, finished: int, epochs: int) -> None:
         """Say so when there is nothing to train, or when work goes on from a checkpoint."""
-        self.epochs = plan.config.training.epochs
+        self.training = plan.config.training
+        self.epochs = self.training.epochs
         self.steps = total_steps(plan.config)
         if finished:
             say("this run is finished already; --fresh trains it again")
@@ -123,11 +131,24 @@ class LineWatcher(Watcher):
             say(self._line(record))
         if not event.records and event.active:
             say(self._epoch(event.epoch))
+        self.close()
 
     def ended(self, result: RunResult) -> None:
-        """Say that a run diverged: no line follows."""
+        """Say that a run diverged: no line follows. One that stopped early has a last line yet."""
+        place = f"at epoch {result.epoch}, step {result.step}"
         if result.status == "diverged":
-            say(f"diverged at epoch {result.epoch}, step {result.step}: the loss is not finite")
+            say(f"diverged {place}: the loss is not finite")
+        elif result.status == "stopped":
+            monitor, patience = self.training.monitor, self.training.patience
+            name = monitor.replace("val", "validation").replace("_", " ")
+            epochs = f"{patience} epoch" + ("" if patience == 1 else "s")
+            self.stopped = f"stopped early {place}: the {name} was no better for {epochs}"
+
+    def close(self) -> None:
+        """Say why a run stopped early."""
+        if self.stopped:
+            say(self.stopped)
+        self.stopped = ""
 
     def note(self, message: str) -> None:
         """Say something."""

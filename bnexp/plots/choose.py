@@ -6,20 +6,31 @@ from the config and from what was recorded. No matplotlib here.
 
 from __future__ import annotations
 
-from bnexp.config.schema import Config
+from collections.abc import Mapping
+
+from bnexp.config import recorded_metrics as configured_metrics
 from bnexp.errors import ConfigError
 from bnexp.records import METRICS
 from bnexp.store.results import Results
 
 #: Most values of a single axis that make arms in one panel instead of panels.
 _MOST_ARMS = 6
+#: What is evaluated, and the key of ``evaluate`` that decides about it.
+PARTS: Mapping[str, str] = {
+    "train": "train",
+    "running": "train",
+    "val": "validation",
+    "test": "test",
+}
 #: Metrics in the order in which one is chosen where nobody asks for one.
 _PREFERRED = (
     "train_accuracy",
     "running_accuracy",
+    "val_accuracy",
     "test_accuracy",
     "train_loss",
     "running_loss",
+    "val_loss",
     "test_loss",
 )
 
@@ -29,16 +40,8 @@ def recorded_metrics(results: Results) -> tuple[str, ...]:
     found = {
         name for run in results.runs.values() for record in run.records for name in record.metrics
     }
-    return tuple(name for name in METRICS if name in (found or _configured(results.config)))
-
-
-def _configured(config: Config) -> set[str]:
-    kinds = set()
-    if config.evaluate.train != "none":
-        kinds.add("running" if config.evaluate.train == "running" else "train")
-    if config.evaluate.test != "none":
-        kinds.add("test")
-    return {name for name in METRICS if name.partition("_")[0] in kinds}
+    found = found or set(configured_metrics(results.config))
+    return tuple(name for name in METRICS if name in found)
 
 
 def choose_metric(results: Results, y: str | None) -> str:
@@ -65,19 +68,20 @@ def choose_metric(results: Results, y: str | None) -> str:
     if results.config.plot.y in recorded:
         return str(results.config.plot.y)
     evaluate = results.config.evaluate
-    once = {name for name in ("train", "test") if getattr(evaluate, name) == "last"}
+    once = {part for part, key in PARTS.items() if getattr(evaluate, key) == "last"}
     preferred = [name for name in _PREFERRED if name in recorded]
     return min(preferred, key=lambda name: name.partition("_")[0] in once)
 
 
 def _why_missing(results: Results, metric: str) -> str:
     """Name the setting because of which no run records ``metric``, if it is one."""
-    part = metric.partition("_")[0]
-    key = "test" if part == "test" else "train"
-    evaluate = results.config.evaluate
-    if part not in ("test", "train", "running") or metric in _configured(results.config):
+    config = results.config
+    if metric not in METRICS or metric in configured_metrics(config):
         return ""
-    return f" (evaluate.{key} is {getattr(evaluate, key)})"
+    key = PARTS[metric.partition("_")[0]]
+    if key == "validation" and not config.data.validation:
+        return f" (data.validation is {config.data.validation})"
+    return f" (evaluate.{key} is {getattr(config.evaluate, key)})"
 
 
 def choose_axes(

@@ -1,4 +1,4 @@
-"""The picture of one run: accuracy and loss side by side, on training and test data.
+"""The picture of one run: accuracy and loss side by side, on training, validation and test data.
 
 Several seeds give a median and a band, with each seed thin beneath. A metric that was not recorded
 is left out; one that was recorded once, at the end, is a point.
@@ -16,7 +16,7 @@ from bnexp.errors import ConfigError
 from bnexp.plots import draw, frame, layout, style
 from bnexp.plots.caption import caption_lines
 from bnexp.plots.choose import choose_metric, recorded_metrics
-from bnexp.plots.limits import near_accuracy_scale, x_limits, y_scale
+from bnexp.plots.limits import x_limits, y_scale
 from bnexp.plots.lines import Line
 from bnexp.plots.notes import Note, Point, line_points, panel_notes
 from bnexp.plots.panels import Panel, Selection, select_panels
@@ -27,6 +27,7 @@ from bnexp.store.results import Results
 _PARTS: Mapping[str, tuple[str, LineStyle]] = {
     "train": ("training", LineStyle(style.BLUE, style.SOLID)),
     "running": ("training (running mean over mini-batches)", LineStyle(style.BLUE, style.SOLID)),
+    "val": ("validation", LineStyle(style.GREEN, style.DASH_DOT)),
     "test": ("test", LineStyle(style.VERMILLION, style.DASHED)),
 }
 #: Room between the panels: the right one has tick labels and an axis label of its own.
@@ -35,8 +36,6 @@ _GAP = 0.75
 
 def plot_curves(results: Results) -> Figure:
     """Draw accuracy and loss of a run by epoch, as a matplotlib figure.
-
-    Where every accuracy is over 0.5, their axis starts at a round value below the lowest.
 
     Raises:
         ConfigError: the results are a sweep's, or no metric was recorded.
@@ -65,8 +64,8 @@ def _draw_curves(results: Results, chosen: Mapping[str, Selection], kinds: list[
     }
     handles = [frame.legend_handle(*_PARTS[part], point=once[part]) for part in parts]
     selections = list(chosen.values())
-    if any(line.diverged for selection in selections for line in selection.lines):
-        handles.append(frame.mark_handle())
+    lines = [line for selection in selections for line in selection.lines]
+    handles += frame.mark_handles(lines)
     width = layout.page_width(len(kinds), _GAP)
     columns = frame.legend_columns([str(handle.get_label()) for handle in handles], width)
     # The one with thin lines, which a metric recorded once has not: the caption explains them.
@@ -82,7 +81,6 @@ def _draw_curves(results: Results, chosen: Mapping[str, Selection], kinds: list[
     figure = frame.new_figure(page)
     frame.add_texts(figure, page, results.config.name, caption)
     frame.add_legend(figure, page, handles, columns)
-    lines = [line for selection in selections for line in selection.lines]
     xlim = x_limits(results, lines)
     for index, kind in enumerate(kinds):
         axes = figure.add_axes(page.rect(index))
@@ -93,7 +91,7 @@ def _draw_curves(results: Results, chosen: Mapping[str, Selection], kinds: list[
         }
         points = _draw_kind(axes, kind, here, xlim)
         if index == 0:
-            # Training and test lines are of the same runs, so their counts are told once.
+            # All lines are of the same runs, so their counts are told once.
             notes = panel_notes(Panel("", {0: next(iter(here.values()))}))
             size = (page.panel_width, page.panel_height)
             draw.write_notes(axes, [Note(note.words, None) for note in notes], points, [], size)
@@ -106,9 +104,8 @@ def _draw_kind(
     lines: Mapping[str, Line],
     xlim: tuple[float, float],
 ) -> list[Point]:
-    """Draw the training and test lines of accuracies or of losses; return the points they cover."""
-    drawn = lines.values()
-    scale = near_accuracy_scale(drawn) if kind == "accuracy" else y_scale(kind, drawn)
+    """Draw the lines of accuracies or of losses; return the points that they cover."""
+    scale = y_scale(kind, lines.values())
     draw.set_scales(axes, xlim, scale)
     axes.set_ylabel(kind)
     axes.set_xlabel("epoch")
@@ -121,5 +118,6 @@ def _draw_kind(
         # A run that another line marks already needs no mark on the floor as well.
         marked = line if not points else replace(line, curves=tuple(c for c in line.curves if c.x))
         draw.draw_marks(axes, marked, look, scale, xlim, taken)
+        draw.draw_stops(axes, line, look, scale)
         points.extend(line_points(line, xlim, scale))
     return points

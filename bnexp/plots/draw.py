@@ -46,15 +46,16 @@ def _tick_text(value: float, position: int | None) -> str:
 def draw_line(
     axes: Axes, line: Line, look: LineStyle, label: str, scale: Scale, *, each_seed: bool
 ) -> None:
-    """Draw the median, the band and the diverged runs of one arm.
+    """Draw the median and the band of one arm, and runs that ended before the others.
 
-    Runs that diverged, and with ``each_seed`` all runs, are drawn thin under the median.
+    Runs that diverged or stopped, and with ``each_seed`` all, are drawn thin under the median.
     """
     several = len(line.curves) > 1
     # On accuracies' limits a line may run along the edge, where clipping would halve it.
     clip = not scale.holds_all
     for curve in line.curves:
-        if several and (each_seed or curve.status == "diverged") and len(curve.x) > 1:
+        shown = each_seed or curve.status in ("diverged", "stopped")
+        if several and shown and len(curve.x) > 1:
             axes.plot(
                 curve.x,
                 curve.y,
@@ -111,6 +112,22 @@ def draw_marks(
             spots.append((place, 0.0))
             grounded.add(place)
     taken.extend(grounded)
+    _draw_spots(axes, spots, look, "diverged")
+
+
+def draw_stops(axes: Axes, line: Line, look: LineStyle, scale: Scale) -> None:
+    """Mark where each run that stopped early had its last record."""
+    stopped = [curve for curve in line.curves if curve.status == "stopped" and curve.x]
+    spots = [(curve.x[-1], scale.share(curve.y[-1])) for curve in stopped]
+    _draw_spots(axes, spots, look, "stopped")
+
+
+def _draw_spots(
+    axes: Axes,
+    spots: Sequence[tuple[float, float]],
+    look: LineStyle,
+    status: style.Marked,
+) -> None:
     if spots:
         # y is a share of the panel: a mark stays in sight where the loss has left the limits.
         axes.plot(
@@ -119,12 +136,10 @@ def draw_marks(
             transform=axes.get_xaxis_transform(),
             color=look.color,
             linestyle="none",
-            marker="x",
-            markersize=style.MARK_SIZE,
-            markeredgewidth=1.4,
             clip_on=False,
             zorder=5,
-            label="_diverged",
+            label=f"_{status}",
+            **style.MARKS[status],
         )
 
 

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from bnexp.plots import layout, style
+from bnexp.plots.lines import Line
 from bnexp.plots.style import LineStyle
 
 #: What each format is told to leave out, so that bytes do not depend on the moment.
@@ -94,12 +95,19 @@ def add_texts(figure: Figure, page: layout.Page, title: str, caption: Sequence[s
     )
 
 
+def title_size(length: int, width: float) -> float:
+    """Return the size in points of titles of up to ``length`` characters over panels so wide."""
+    return min(style.PANEL_TITLE_SIZE, width * 72 / (max(length, 1) * _CHARACTER * 1.1))
+
+
 def legend_columns(labels: Sequence[str], width: float) -> int:
-    """Return how many legend entries fit side by side on a page ``width`` inches wide."""
-    if not labels:
-        return 1
-    entry = (max(len(label) for label in labels) * 0.62 + 5.5) * style.LEGEND_SIZE / 72
-    return max(1, min(len(labels), int((width - 2 * layout.EDGE) / entry)))
+    """Return in how many columns legend entries fit on a page ``width`` inches wide."""
+    inch = style.LEGEND_SIZE / 72
+    for columns in range(len(labels), 1, -1):
+        longest = [max(map(len, labels[start::columns])) for start in range(columns)]
+        if sum(0.62 * length + 5.5 for length in longest) * inch <= width - 2 * layout.EDGE:
+            return columns
+    return 1
 
 
 def legend_handle(label: str, look: LineStyle, *, point: bool = False) -> Line2D:
@@ -116,18 +124,17 @@ def legend_handle(label: str, look: LineStyle, *, point: bool = False) -> Line2D
     )
 
 
-def mark_handle() -> Line2D:
-    """Return the legend's sample of the mark of a diverged run."""
-    return Line2D(
-        [],
-        [],
-        color=style.MUTED,
-        linestyle="none",
-        marker="x",
-        markersize=style.MARK_SIZE,
-        markeredgewidth=1.4,
-        label="a run diverged",
-    )
+def mark_handles(lines: Sequence[Line]) -> list[Line2D]:
+    """Return the legend's samples of the marks of runs that diverged or stopped, where any did."""
+    labels: dict[style.Marked, str] = {
+        "diverged": "a run diverged",
+        "stopped": "a run stopped early",
+    }
+    return [
+        Line2D([], [], color=style.MUTED, linestyle="none", label=label, **style.MARKS[status])
+        for status, label in labels.items()
+        if any(line.count(status) for line in lines)
+    ]
 
 
 def add_legend(figure: Figure, page: layout.Page, handles: Sequence[Line2D], columns: int) -> None:

@@ -66,8 +66,7 @@ def _draw_grid(results: Results, selection: Selection) -> Figure:
         for found, look in zip(selection.arms, looks, strict=True)
         if found.label
     ]
-    if any(line.diverged for line in selection.lines):
-        handles.append(frame.mark_handle())
+    handles += frame.mark_handles(selection.lines)
     count = len(selection.panels)
     width = layout.page_width(layout.grid_shape(count)[1])
     columns = frame.legend_columns([str(handle.get_label()) for handle in handles], width)
@@ -105,7 +104,8 @@ def _draw_panel(
     page: layout.Page,
 ) -> None:
     """Draw lines, marks and counts of one panel."""
-    axes.set_title(panel.title)
+    longest = max(len(shown.title) for shown in selection.panels)
+    axes.set_title(panel.title, size=frame.title_size(longest, page.panel_width))
     taken: list[float] = []
     points: list[Point] = []
     for index, line in panel.lines.items():
@@ -114,6 +114,7 @@ def _draw_panel(
             each = selection.panel_key is None
             draw.draw_line(axes, line, looks[index], label, scale, each_seed=each)
         draw.draw_marks(axes, line, looks[index], scale, xlim, taken)
+        draw.draw_stops(axes, line, looks[index], scale)
         points.extend(line_points(line, xlim, scale))
     draw.write_notes(axes, panel_notes(panel), points, looks, (page.panel_width, page.panel_height))
 

@@ -1,9 +1,9 @@
 """The limits that all panels share: epochs along x, and y so that panels can be compared.
 
-Accuracies go from 0 to 1, or in the picture of one run from a round value to 1. Losses take their
-limits from the runs that did not diverge, on a log scale when they span decades; the last losses of
-a diverging run, which may reach 1e30, are given one decade above and then cut off. No matplotlib
-here.
+Accuracies go from 0 to 1, or where all are over 0.5 from a round value to 1, since a few hundredths
+are what is compared then. Losses take their limits from the runs that did not diverge, on a log
+scale when they span decades; the last losses of a diverging run, which may reach 1e30, are given
+one decade above and then cut off. No matplotlib here.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Scale:
 def y_scale(metric: str, lines: Iterable[Line]) -> Scale:
     """Return the limits of ``metric`` for all ``lines`` together."""
     if metric.endswith("accuracy"):
-        return Scale(0.0, 1.0, holds_all=True)
+        return _accuracy_scale(lines)
     kept: list[float] = []
     lost: list[float] = []
     for line in lines:
@@ -58,8 +58,8 @@ def y_scale(metric: str, lines: Iterable[Line]) -> Scale:
     return Scale(min(low, 0.0), high * 1.05 if high > 0 else 1.0)
 
 
-def near_accuracy_scale(lines: Iterable[Line]) -> Scale:
-    """Return limits for accuracies that start close below the lowest one, if all are over 0.5."""
+def _accuracy_scale(lines: Iterable[Line]) -> Scale:
+    """Return limits that start close below the lowest accuracy, if all are over 0.5."""
     lowest = min((y for line in lines for curve in line.curves for y in curve.y), default=0.0)
     low = next((start for start in _STARTS if start < lowest), 0.0)
     return Scale(low, 1.0, holds_all=True)
@@ -69,13 +69,17 @@ def x_limits(results: Results, lines: Sequence[Line]) -> tuple[float, float]:
     """Return the first and the last epoch that a finished run has a record of.
 
     Taken from the config, so that an unfinished sweep has the axes of the finished one; wider
-    where records go further.
+    where records go further, and only as wide as they go where every run has stopped early.
     """
+    ended = [result.status for result in results.runs.values()]
+    reached = [x for line in lines for x in line.x]
+    is_complete = all(line.missing == 0 for line in lines)
+    if "stopped" in ended and "done" not in ended and is_complete and reached:
+        return 0.0, max(reached)
     last = max(_epochs(results.config, results)) - (
         results.config.evaluate.at == "first_step" and not _has_later_end(results)
     )
-    ends = [float(last)] + [x for line in lines for x in line.x]
-    return 0.0, max(ends)
+    return 0.0, max([float(last), *reached])
 
 
 def _epochs(config: Config, results: Results) -> list[int]:
@@ -85,4 +89,5 @@ def _epochs(config: Config, results: Results) -> list[int]:
 
 def _has_later_end(results: Results) -> bool:
     """Whether metrics are recorded once more at the very end."""
-    return "last" in (results.config.evaluate.train, results.config.evaluate.test)
+    evaluate = results.config.evaluate
+    return "last" in (evaluate.train, evaluate.validation, evaluate.test)

@@ -62,6 +62,15 @@ class Line:
         return self.count("diverged")
 
     @property
+    def final(self) -> float | None:
+        """The median of the last values of the runs that did not diverge; None without any.
+
+        A run that stopped early has its last value where it stopped.
+        """
+        last = [curve.y[-1] for curve in self.curves if curve.y and curve.status != "diverged"]
+        return median(last) if last else None
+
+    @property
     def has_seed_lines(self) -> bool:
         """Whether there are lines of single seeds to draw under the median."""
         return len(self.curves) > 1 and any(len(curve.x) > 1 for curve in self.curves)
@@ -128,10 +137,10 @@ def _curve(cell: Cell, result: RunResult, metric: str) -> Curve:
     return Curve(cell.seed, result.status, x, y, result.epoch, result.step)
 
 
-def count_note(line: Line) -> str:
+def count_note(line: Line, *, stopped: bool = True) -> str:
     """Say in words what the median does not show: "2 of 3 diverged", "1 of 3 missing".
 
-    Empty when every run ended well.
+    Empty when every run ended well. Runs that stopped early are counted where ``stopped``.
     """
     if line.missing == line.seeds:
         return "no run yet" if line.seeds == 1 else "no runs yet"
@@ -139,12 +148,12 @@ def count_note(line: Line) -> str:
     endings: tuple[tuple[Status, str], ...] = (
         ("diverged", "diverged"),
         ("failed", "failed"),
-        ("stopped", "stopped early"),
+        ("stopped", "stopped"),
         ("pruned", "pruned"),
     )
     for status, word in endings:
         count = line.count(status)
-        if count:
+        if count and (stopped or status != "stopped"):
             parts.append(word if line.seeds == 1 else f"{count} of {line.finished} {word}")
     if line.missing:
         share = str(line.missing) if parts else f"{line.missing} of {line.seeds}"

@@ -45,10 +45,14 @@ class Spot:
 
 
 def panel_notes(panel: Panel) -> list[Note]:
-    """Return what has to be said about the runs of a panel, a note for each arm."""
+    """Return what has to be said about the runs of a panel, a note for each arm.
+
+    Runs that stopped early are not: each has its mark, where its line ends.
+    """
     if panel.empty:
         return [Note("no runs yet", None)]
-    notes = [Note(count_note(line), arm) for arm, line in panel.lines.items() if count_note(line)]
+    words = {arm: count_note(line, stopped=False) for arm, line in panel.lines.items()}
+    notes = [Note(said, arm) for arm, said in words.items() if said]
     if len(notes) <= _MOST:
         return notes
     lines = panel.lines.values()
@@ -62,7 +66,6 @@ def _sum_lines(lines: Sequence[Line]) -> list[str]:
     counts = {
         "diverged": sum(line.diverged for line in lines),
         "failed": sum(line.failed for line in lines),
-        "stopped early": sum(line.count("stopped") for line in lines),
         "pruned": sum(line.count("pruned") for line in lines),
     }
     words = [f"{count} of {finished} {word}" for word, count in counts.items() if count]
@@ -105,7 +108,7 @@ def line_points(line: Line, xlim: tuple[float, float], scale: Scale) -> list[Poi
         dots = [((x - xlim[0]) / span, scale.share(y)) for x, y in zip(line.x, ys, strict=True)]
         points.extend(_fill_between(dots))
     for curve in line.curves:
-        if curve.status == "diverged":
+        if curve.status in ("diverged", "stopped"):
             x, y = (curve.x[-1], scale.share(curve.y[-1])) if curve.x else (curve.epoch, 0.0)
             points.append(((x - xlim[0]) / span, y))
     return points

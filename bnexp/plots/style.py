@@ -23,11 +23,15 @@ GREY = "#8C8C8C"
 
 #: Colours of arms, in the order in which they are given out.
 COLORS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK, GREY)
-#: matplotlib's names of dash patterns; the patterns themselves are in ``RC``.
-Dash = Literal["-", "--", "-.", ":"]
+#: matplotlib's names of dash patterns, which are in ``RC``, or a pattern in line widths.
+Dash = Literal["-", "--", "-.", ":"] | tuple[float, tuple[float, ...]]
 SOLID: Dash = "-"
 DASHED: Dash = "--"
-DASHES: tuple[Dash, ...] = (SOLID, DASHED, "-.", ":")
+DASH_DOT: Dash = "-."
+DOTTED: Dash = ":"
+LONG_DASHED: Dash = (0.0, (8.0, 1.8))
+DASH_DOT_DOT: Dash = (0.0, (5.0, 1.3, 1.2, 1.3, 1.2, 1.3))
+DASHES: tuple[Dash, ...] = (SOLID, DASHED, DASH_DOT, DOTTED, LONG_DASHED, DASH_DOT_DOT)
 #: A scale from dark to light for many arms that are ordered numbers.
 RAMP = ("#440154", "#3B528B", "#21918C", "#5EC962")
 
@@ -55,7 +59,17 @@ SEED_WIDTH = 0.7
 SEED_ALPHA = 0.55
 BAND_ALPHA = 0.18
 MARK_SIZE = 5.5
+STOP_SIZE = 3.6
 POINT_SIZE = 4.0
+
+#: How runs may end before their last epoch, each with its mark.
+Marked = Literal["diverged", "stopped"]
+MARKS: Mapping[Marked, Mapping[str, Any]] = MappingProxyType(
+    {
+        "diverged": {"marker": "x", "markersize": MARK_SIZE, "markeredgewidth": 1.4},
+        "stopped": {"marker": "s", "markersize": STOP_SIZE, "markeredgewidth": 0.0},
+    }
+)
 
 #: Dots per inch of PNG files.
 DPI = 160
@@ -112,7 +126,17 @@ class LineStyle:
     dash: Dash
 
 
-_NORM_DASHES: Mapping[Any, Dash] = {"batch": SOLID, "none": DASHED}
+#: Each kind of norm looks the same in every figure, whatever it is compared with.
+_NORM_LOOKS: Mapping[Any, LineStyle] = {
+    "batch": LineStyle(BLUE, SOLID),
+    "none": LineStyle(VERMILLION, DASHED),
+    "layer": LineStyle(GREEN, DASH_DOT),
+    "group": LineStyle(PURPLE, DOTTED),
+    "batch_renorm": LineStyle(ORANGE, LONG_DASHED),
+    "instance": LineStyle(SKY, DASH_DOT_DOT),
+    "rms": LineStyle(BLACK, DASH_DOT),
+    "noisy_batch": LineStyle(GREY, SOLID),
+}
 
 
 def line_styles(arms: Sequence[Mapping[str, Any]]) -> list[LineStyle]:
@@ -123,17 +147,18 @@ def line_styles(arms: Sequence[Mapping[str, Any]]) -> list[LineStyle]:
     """
     if len(arms) > MAX_ARMS:
         return [LineStyle(_ramp(i / (len(arms) - 1)), SOLID) for i in range(len(arms))]
+    plain = [LineStyle(COLORS[i], DASHES[i % len(DASHES)]) for i in range(len(arms))]
+    norms = [_NORM_LOOKS.get(arm.get("norm.kind")) for arm in arms]
     rests = [tuple((k, v) for k, v in arm.items() if k != "norm.kind") for arm in arms]
-    several = len(set(rests)) > 1
-    styles = []
-    for index, (arm, rest) in enumerate(zip(arms, rests, strict=True)):
-        kind = arm.get("norm.kind")
-        dash = _NORM_DASHES.get(kind, DASHES[index % len(DASHES)])
-        place = list(dict.fromkeys(rests)).index(rest) if several else index
-        if kind in ("batch", "none") and not several:
-            place = 0 if kind == "batch" else 1
-        styles.append(LineStyle(COLORS[place], dash))
-    return styles
+    distinct = list(dict.fromkeys(rests))
+    if len(distinct) == 1:
+        styles = [norm or other for norm, other in zip(norms, plain, strict=True)]
+    else:
+        styles = [
+            LineStyle(COLORS[distinct.index(rest)], norm.dash if norm else other.dash)
+            for norm, other, rest in zip(norms, plain, rests, strict=True)
+        ]
+    return styles if len(set(styles)) == len(arms) else plain
 
 
 def _ramp(share: float) -> str:

@@ -1,17 +1,21 @@
 """The grid for terminals: a line of text for each arm of each panel, with a small curve in it.
 
-Beside the curve stand the final value (the median, with several seeds) and how the runs ended.
-Curves share one scale, as in the figure. No matplotlib and no NumPy here, so it is there at once.
+Beside the curve stand the final values (medians, with several seeds), of training, validation and
+test examples where they were recorded, and how the runs ended. Curves share one scale, as in the
+figure. No matplotlib and no NumPy here, so it is there at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from bnexp.plots.choose import recorded_metrics
 from bnexp.plots.limits import Scale, y_scale
 from bnexp.plots.lines import Line, count_note
 from bnexp.plots.panels import Selection, seed_counts, select_panels
 from bnexp.plots.words import METRIC_WORDS, number_text
+from bnexp.records import Status
 from bnexp.store.results import Results
 
 #: Levels of a curve from low to high, and the mark where it ends in divergence.
@@ -43,49 +47,78 @@ def text_grid(
     selection = select_panels(results, y=y, panel=panel, arm=arm, plain=True)
     scale = y_scale(selection.metric, selection.lines)
     epochs = sorted({x for line in selection.lines for x in line.x})
-    words: list[_Words] = []
-    lines: list[Line] = []
-    uneven = len(seed_counts(selection.lines)) > 1
-    for found in selection.panels:
-        for index, line in found.lines.items():
-            title = found.title if index == min(found.lines) else ""
-            words.append((title, selection.arms[index].label, _final(line), _status(line, uneven)))
-            lines.append(line)
-    widths = _column_widths(words, width, min(_NARROWEST, max(len(epochs), 1)))
+    kind = selection.metric.partition("_")[2]
+    others = [name for name in recorded_metrics(results) if name.endswith(kind)]
+    columns = [selection.metric, *(name for name in others if name != selection.metric)]
+    grids = [selection, *(select_panels(results, y=n, panel=panel, arm=arm) for n in columns[1:])]
+    rows = _rows(grids)
+    names, widths = _fitting(columns, rows, width, min(_NARROWEST, max(len(epochs), 1)))
     gaps = _GAP * sum(column > 0 for column in widths)
     size = max(1, min(width - sum(widths) - gaps, len(epochs), _WIDEST))
-    curves = [_spark(line, epochs, scale, size, ascii) for line in lines]
-    head = _clip(_heading(results, selection, scale, epochs), width)
-    return "\n".join([head, *_table(words, curves, widths)])
+    text = [_clip(_heading(results, selection, scale, epochs), width)]
+    if len(names) > 1:
+        text.append(_row_text(("", "", ""), names, " " * size, widths))
+    for row in rows:
+        curve = _spark(row.line, epochs, scale, size, ascii)
+        text.append(_row_text(row.words, row.values[: len(names)], curve, widths))
+    return "\n".join(text)
 
 
-_Words = tuple[str, str, str, str]
+@dataclass(frozen=True)
+class _Row:
+    """One line of the grid: panel, arm and status in words, final values, and what is drawn."""
+
+    words: tuple[str, str, str]
+    values: tuple[str, ...]
+    line: Line
 
 
-def _column_widths(rows: Sequence[_Words], width: int, curve: int) -> list[int]:
-    """Return widths for panel, arm, value and status that leave ``curve`` columns free."""
-    widths = [max((len(row[i]) for row in rows), default=0) for i in range(4)]
-    while sum(widths) + _GAP * 4 + curve > width:
-        # The value is short and never cut.
-        widest = max((0, 1, 3), key=lambda column: widths[column])
-        widths[widest] -= 1
-    return widths
+def _rows(grids: Sequence[Selection]) -> list[_Row]:
+    """Return a row for each arm of each panel, with its final value in each of ``grids``."""
+    shown = grids[0]
+    uneven = len(seed_counts(shown.lines)) > 1
+    rows = []
+    for place, panel in enumerate(shown.panels):
+        for index, line in panel.lines.items():
+            title = panel.title if index == min(panel.lines) else ""
+            words = (title, shown.arms[index].label, _status(line, uneven))
+            values = (_final(grid.panels[place].lines[index]) for grid in grids)
+            rows.append(_Row(words, tuple(values), line))
+    return rows
 
 
-def _table(rows: Sequence[_Words], curves: Sequence[str], widths: Sequence[int]) -> list[str]:
-    text = []
-    for (title, label, value, status), curve in zip(rows, curves, strict=True):
-        columns = [
-            _clip(title, widths[0]).ljust(widths[0]),
-            _clip(label, widths[1]).ljust(widths[1]),
-            curve,
-            value.rjust(widths[2]),
-            _clip(status, widths[3]),
+def _fitting(
+    metrics: Sequence[str], rows: Sequence[_Row], width: int, curve: int
+) -> tuple[list[str], list[int]]:
+    """Return the names of the columns of values that have room, and the widths of all columns.
+
+    These are panel, arm, status and the values; ``curve`` columns are left free. A single column of
+    values has no name.
+    """
+    words = [max((len(row.words[i]) for row in rows), default=0) for i in range(3)]
+    for count in range(len(metrics), 0, -1):
+        names = [name.partition("_")[0] for name in metrics[:count]] if count > 1 else [""]
+        sizes = [
+            max([len(name), *(len(row.values[i]) for row in rows)]) for i, name in enumerate(names)
         ]
-        sizes = (widths[0], widths[1], 1, widths[2], widths[3])
-        shown = [column for column, size in zip(columns, sizes, strict=True) if size]
-        text.append((" " * _GAP).join(shown).rstrip())
-    return text
+        if sum(words) + sum(sizes) + _GAP * (len(words) + count) + curve <= width:
+            break
+    while sum(words) + sum(sizes) + _GAP * 4 + curve > width:
+        # Values are short and never cut.
+        words[words.index(max(words))] -= 1
+    return names, words + sizes
+
+
+def _row_text(
+    words: Sequence[str], values: Sequence[str], curve: str, widths: Sequence[int]
+) -> str:
+    """Return a line of panel, arm, curve, values and status; an empty column takes no room."""
+    title, label, status = (
+        _clip(text, width).ljust(width) for text, width in zip(words, widths[:3], strict=True)
+    )
+    numbers = [value.rjust(width) for value, width in zip(values, widths[3:], strict=True)]
+    columns = [title, label, curve, *numbers, status]
+    return (" " * _GAP).join(filter(None, columns)).rstrip()
 
 
 def _clip(text: str, width: int) -> str:
@@ -106,10 +139,10 @@ def _heading(results: Results, selection: Selection, scale: Scale, epochs: Seque
 
 
 def _final(line: Line) -> str:
-    """Return the last median; nothing where all runs diverged."""
-    if not line.x or line.diverged == len(line.curves):
+    """Return the median of the runs' last values; nothing where all runs diverged."""
+    value = line.final
+    if value is None:
         return ""
-    value = line.median[-1]
     return number_text(value, plain=True) if abs(value) >= 1000 else f"{value:.3f}"
 
 
@@ -123,13 +156,16 @@ def _status(line: Line, uneven: bool) -> str:
 
 
 def _endings(line: Line) -> str:
+    """Say how many runs diverged, stopped early or failed, and at which epochs."""
     note = count_note(line)
-    epochs = sorted({curve.epoch for curve in line.curves if curve.status == "diverged"})
-    if not epochs:
-        return note
-    first, last = epochs[0], epochs[-1]
-    where = f"at epoch {first}" if first == last else f"at epoch {first}-{last}"
-    return note.replace("diverged", f"diverged {where}", 1)
+    ends: tuple[Status, ...] = ("diverged", "stopped")
+    for status in ends:
+        epochs = sorted({curve.epoch for curve in line.curves if curve.status == status})
+        if epochs:
+            first, last = epochs[0], epochs[-1]
+            where = f"at epoch {first}" if first == last else f"at epoch {first}-{last}"
+            note = note.replace(status, f"{status} {where}", 1)
+    return note
 
 
 def _spark(line: Line, epochs: Sequence[float], scale: Scale, size: int, ascii: bool) -> str:

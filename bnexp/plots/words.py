@@ -7,9 +7,11 @@ axis would look alike, and all of them where there are at most four.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from itertools import groupby
+from pathlib import PurePath
 from typing import Any, get_args
 
 from bnexp.config.schema import Config
@@ -30,7 +32,6 @@ METRIC_WORDS: Mapping[str, str] = {
 
 #: Names of numbers in titles where the last part of the key would not do.
 _NAMES: Mapping[str, str] = {
-    "init.scheme": "init",
     "norm.momentum": "norm momentum",
     "norm.eps": "norm eps",
     "data.train": "training examples",
@@ -39,14 +40,28 @@ _NAMES: Mapping[str, str] = {
     "data.seed": "data seed",
     "optimizer.eps": "optimizer eps",
     "norm.statistics": "statistics",
+    "data.path": "data",
+    "data.test_path": "test data",
+    "optimizer.decay": "lr decay",
     "regularization.lp": "Lp",
     "training.batch_size": "batch size",
 }
 
+_SCHEMES: Mapping[str, str] = {
+    "normal": "normal",
+    "he": "He",
+    "he_uniform": "He uniform",
+    "xavier": "Xavier",
+    "xavier_uniform": "Xavier uniform",
+    "lecun": "LeCun",
+    "lecun_uniform": "LeCun uniform",
+    "orthogonal": "orthogonal",
+}
 #: Values that say by themselves what they are.
 _PHRASES: Mapping[tuple[str, Any], str] = {
     **{("norm.kind", kind): norm_words(kind) for kind in get_args(get_args(NormKind)[0])},
     ("norm.kind", "none"): "no norm",
+    **{("init.scheme", scheme): f"{words} init" for scheme, words in _SCHEMES.items()},
     ("norm.statistics", "running"): "running statistics",
     ("norm.statistics", "population"): "population statistics",
     ("norm.place", "before"): "norm before activation",
@@ -87,8 +102,21 @@ _PHRASES: Mapping[tuple[str, Any], str] = {
 
 #: Keys whose words need no name in front of them.
 _BARE = frozenset(
-    {"norm.kind", "network.activation", "optimizer.kind", "training.dtype", "data.name"}
+    {
+        "init.scheme",
+        "norm.kind",
+        "network.activation",
+        "optimizer.kind",
+        "training.dtype",
+        "data.name",
+    }
 )
+#: What a layer in words says beside its kind and size.
+_OPTIONS = re.compile(r"(?<=[0-9])( [a-z_]+ [^ ]+)+$| kind max$")
+#: Keys whose values are paths of files.
+_FILES = ("data.path", "data.test_path")
+#: Most characters of a list of layers in a title or a legend; more only where two look alike.
+_LAYERS_WIDTHS = (28, 44, 70)
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -115,19 +143,42 @@ def number_text(value: float, *, digits: int = 3, plain: bool = False) -> str:
     return power if mantissa == "1" else f"{mantissa}×{power}"
 
 
-def layers_text(layers: Iterable[Any], *, plain: bool = False) -> str:
+def layers_text(layers: Iterable[Any], *, plain: bool = False, width: int | None = None) -> str:
     """Return hidden layers in short: ``100×5-50`` for five layers of 100 and one of 50.
 
-    Layers in words have commas between: ``conv 8 ×2, pool 2, 256``.
+    Layers in words have commas between: ``conv 8 ×2, pool 2, 256``. What is longer than ``width``
+    characters loses the layers' own options first, then layers in the middle.
     """
+    named = [str(layer) for layer in layers]
+    text, parts = _joined(named, plain)
+    if width is None or len(text) <= width:
+        return text
+    bare = [_OPTIONS.sub("", layer).removeprefix("dense ") for layer in named]
+    text, parts = _joined(bare, plain)
+    gap = "..." if plain else "…"
+    separator = ", " if ", " in text else "-"
+    for kept in range(len(parts) - 1, 1, -1):
+        if len(text) <= width:
+            break
+        text = separator.join((*parts[: kept - kept // 2], gap, *parts[len(parts) - kept // 2 :]))
+    return text
+
+
+def _joined(layers: Iterable[str], plain: bool) -> tuple[str, list[str]]:
+    """Return layers as one text and as its parts, equal neighbours told once."""
     times = "x" if plain else "×"
     parts, words = [], False
-    for layer, group in groupby(str(layer) for layer in layers):
+    for layer, group in groupby(layers):
         count = len(list(group))
         space = "" if layer.isdigit() else " "
         words = words or bool(space)
         parts.append(layer if count == 1 else f"{layer}{space}{times}{count}")
-    return (", " if words else "-").join(parts) or "none"
+    return (", " if words else "-").join(parts) or "none", parts
+
+
+def join_words(words: Sequence[str]) -> str:
+    """Return words as people list them: ``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
 def key_name(config: Config, swept: Iterable[str], key: str) -> str:
@@ -148,8 +199,9 @@ def value_labels(
     """
     values = axes[key]
     texts: list[str] = []
-    for digits in range(3, 18):
-        texts = [_value_text(key, value, digits, plain) for value in values]
+    for attempt, digits in enumerate(range(3, 18)):
+        width = dict(enumerate(_LAYERS_WIDTHS)).get(attempt)
+        texts = [_value_text(key, value, digits, plain, width) for value in values]
         if len(set(texts)) == len(set(values)):
             break
     name = key_name(config, axes, key)
@@ -159,7 +211,7 @@ def value_labels(
     }
 
 
-def _value_text(key: str, value: Any, digits: int, plain: bool) -> str:
+def _value_text(key: str, value: Any, digits: int, plain: bool, width: int | None) -> str:
     phrase = _PHRASES.get((key, value))
     if phrase is not None:
         return phrase
@@ -168,7 +220,9 @@ def _value_text(key: str, value: Any, digits: int, plain: bool) -> str:
     if isinstance(value, int | float):
         return number_text(value, digits=digits, plain=plain)
     if isinstance(value, tuple | list):
-        return layers_text(value, plain=plain)
+        return layers_text(value, plain=plain, width=width)
+    if key in _FILES and width:  # the whole path only where two files have one name
+        return PurePath(value).name
     if key == "data.name" and value in DATASETS:
         return DATASETS[value].title
     return str(value).replace("_", " ")
@@ -176,4 +230,4 @@ def _value_text(key: str, value: Any, digits: int, plain: bool) -> str:
 
 def phrase(key: str, value: Any) -> str:
     """Return the words for a value that is a word: ``ReLU`` for ``network.activation: relu``."""
-    return _value_text(key, value, 3, False)
+    return _value_text(key, value, 3, False, None)

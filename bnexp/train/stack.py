@@ -12,7 +12,7 @@ from bnexp.config.network import total_steps
 from bnexp.config.schema import Config
 from bnexp.data import Dataset
 from bnexp.data.batches import Batch
-from bnexp.evaluate import Evaluator
+from bnexp.evaluate import Evaluator, Metrics
 from bnexp.optim import clip_gradients
 from bnexp.plan.work import Run
 from bnexp.records import Record, RunResult, RunState
@@ -141,15 +141,39 @@ class TrainingStack:
         metrics = self.evaluator.measure(last=last, should_stop=should_stop)
         if metrics is None:
             return False
-        for name, values in metrics.items():
-            if name.endswith("loss"):
-                self._mark_diverged(values, epoch)
+        found = self._rounded(metrics, epoch, range(len(self.runs)))
+        stopping = [] if last else [k for k in found if self._is_stopping(k, found[k])]
+        if stopping:
+            # What is measured once, at a run's end, is measured now; of the others it is not.
+            metrics = self.evaluator.measure_last(should_stop)
+            if metrics is None:
+                return False
+            for k, more in self._rounded(metrics, epoch, stopping).items():
+                found[k] |= more
         for k, run in enumerate(self.runs):
-            if metrics and run.id not in self.diverged:
-                rounded = {name: _round(column[k]) for name, column in metrics.items()}
-                self.new_records[run.id] = Record(epoch, self.step, rounded)
+            if found.get(k) and run.id not in self.diverged:
+                self.new_records[run.id] = Record(epoch, self.step, found[k])
                 self.records[k] = (*self.records[k], self.new_records[run.id])
         return True
+
+    def _rounded(
+        self, metrics: Metrics, epoch: int, which: Sequence[int]
+    ) -> dict[int, dict[str, float]]:
+        """Return the metrics of some runs; those whose losses are not finite have diverged."""
+        asked = np.isin(np.arange(len(self.runs)), which)
+        for name, values in metrics.items():
+            if name.endswith("loss"):
+                self._mark_diverged(np.where(asked, values, 0), epoch)
+        return {
+            k: {name: _round(values[k]) for name, values in metrics.items()}
+            for k in which
+            if self.runs[k].id not in self.diverged
+        }
+
+    def _is_stopping(self, k: int, metrics: Mapping[str, float]) -> bool:
+        """Return whether a run stops with its next record."""
+        record = Record(self.epoch, self.step, metrics)
+        return is_stopped(self.runs[k].config, (*self.records[k], record))
 
     def _mark_diverged(self, losses: Array, epoch: int) -> None:
         if np.isfinite(losses).all():

@@ -53,8 +53,9 @@ def test_run_of_what_diverges_is_a_result(call):
 def test_sweep_prints_a_table_and_extends_what_is_there(call):
     ended = call("sweep", "pair.yaml", "--jobs", "1")
     assert ended.code == 0
-    head, *rows, folder = ended.stdout.splitlines()
+    head, names, *rows, folder = ended.stdout.splitlines()
     assert head.startswith("pair, running accuracy 0 to 1, epochs 1 to 2")
+    assert names.split() == ["running", "test"]
     assert [row.split()[0] for row in rows] == ["gain", "no", "gain", "no"]
     assert ended.stderr.splitlines() == [
         "4 of 4 runs are finished",
@@ -173,7 +174,7 @@ def test_plot_writes_where_it_is_told_to(arguments, files, call, pair):
 def test_plot_as_text(call, pair):
     ended = call("plot", "--text", "--panel", "norm.kind")
     assert (ended.code, ended.stderr) == (0, "")
-    assert [line.split("  ")[0] for line in ended.stdout.splitlines()[1::2]] == [
+    assert [line.split("  ")[0] for line in ended.stdout.splitlines()[2::2]] == [
         "batch norm",
         "no norm",
     ]

@@ -160,3 +160,57 @@ def test_an_epoch_without_a_record_has_its_line(room, call):
     first, second = ended.stderr.splitlines()
     assert first == "epoch 1/2"
     assert second.startswith("epoch 2/2  step 10/10  train loss   2.")
+
+
+def test_a_run_that_stops_early_says_so_after_its_last_epoch(room, capsys):
+    overrides = ["training.patience=1", "data.validation=20"]
+    plan = plan_run(load_config("tiny.yaml", overrides=overrides))
+    (run,) = plan.runs
+    record = Record(1, 4, {"running_loss": 2.0, "val_loss": 1.5, "val_accuracy": 0.25})
+    watcher = LineWatcher()
+    watcher.start(plan, 0, 0)
+    # The engine tells of the end first.
+    watcher.ended(RunResult(run, "stopped", (record,), epoch=1, step=4))
+    watcher.progress(Progress(1, 0, {run: record}))
+    watcher.close()
+    assert capsys.readouterr().err.splitlines() == [
+        "epoch 1/2  step 4/8  running loss   2.0000  val loss   1.5000  val accuracy 0.2500",
+        "stopped early at epoch 1, step 4: the validation loss was no better for 1 epoch",
+    ]
+
+
+def test_a_run_that_stops_early_leaves_no_work(room, clock, capsys):
+    overrides = ["training.patience=1", "data.validation=20", "training.epochs=10"]
+    plan = plan_sweep(load_config("tiny.yaml", overrides=overrides, axes=["optimizer.lr=1,2"]))
+    first, _ = plan.runs
+    watcher = BarWatcher()
+    watcher.start(plan, 0, 0)
+    watcher.progress(Progress(1, 2))
+    watcher.ended(RunResult(first, "stopped", (), epoch=2, step=8))
+    clock[0] = 11.0
+    watcher.progress(Progress(2, 1))
+    assert capsys.readouterr().err == "1 of 2 runs are finished (60% of the work)\n"
+
+
+def test_early_stopping_from_start_to_table(room, call):
+    config = (
+        "data: {train: 100, validation: 30}\ntraining: {epochs: 50, batch_size: 10, patience: 1}\n"
+    )
+    Path("stops.yaml").write_text(f"name: stops\n{config}optimizer: {{lr: 1}}\n")
+    ended = call("run", "stops.yaml", "--output", "out")
+    assert ended.code == 0
+    *_, last, why = ended.stderr.splitlines()
+    assert last.startswith("epoch ")
+    assert "  val loss " in last
+    assert "  val accuracy " in last
+    assert why.startswith("stopped early at epoch ")
+    table, *_ = ended.stdout.splitlines()
+    assert table.startswith("seed = 0: stopped at epoch ")
+    assert "  val accuracy " in table
+    assert "stopped" in Path("out/runs.csv").read_text()
+    again = call("run", "stops.yaml", "--output", "out")
+    assert again.stderr.splitlines() == ["this run is finished already; --fresh trains it again"]
+    swept = call("sweep", "stops.yaml", "--axis", "optimizer.lr=1,2", "--jobs", "1")
+    _, names, first, *_ = swept.stdout.splitlines()
+    assert names.split() == ["running", "val", "test"]
+    assert "stopped at epoch " in first

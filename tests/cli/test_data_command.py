@@ -57,10 +57,11 @@ def test_list_is_a_table(data):
     assert result.exit_code == 0
     assert result.stderr == ""
     assert result.stdout.splitlines() == [
-        "name           train   test  shape  classes  download  where",
-        "digits          1297    500  8x8         10         -  embedded",
-        f"mnist              2      2  1x2          2   11.6 MB  {data}",
-        "fashion-mnist  60000  10000  28x28       10   30.9 MB  not here",
+        "name           train   test  shape    classes  download  where",
+        "digits          1297    500  8x8           10         -  embedded",
+        f"mnist              2      2  1x2            2   11.6 MB  {data}",
+        "fashion-mnist  60000  10000  28x28         10   30.9 MB  not here",
+        "cifar10        50000  10000  32x32x3       10  170.1 MB  not here",
     ]
 
 
@@ -68,11 +69,11 @@ def test_list_says_what_is_wrong(data):
     (data / "t10k-labels-idx1-ubyte.gz").write_bytes(b"<html>")
     lines = _run("list", "--data-dir", data).stdout.splitlines()
     assert lines[2].endswith(f"wrong files in {data}")
-    assert lines[4].startswith(f"mnist: {data / 't10k-labels-idx1-ubyte.gz'} is not")
+    assert lines[5].startswith(f"mnist: {data / 't10k-labels-idx1-ubyte.gz'} is not")
     (data / "t10k-labels-idx1-ubyte.gz").unlink()
     lines = _run("list", "--data-dir", data).stdout.splitlines()
     assert lines[2].endswith(f"incomplete in {data}")
-    assert lines[4] == "mnist: missing: t10k-labels-idx1-ubyte"
+    assert lines[5] == "mnist: missing: t10k-labels-idx1-ubyte"
 
 
 def test_list_as_json(data, monkeypatch):
@@ -126,7 +127,7 @@ def test_a_wrong_file_is_an_error(data):
 def test_an_unknown_name_is_a_usage_error():
     result = _run("get", "minst")
     assert result.exit_code == 2
-    assert "'digits', 'mnist', 'fashion-mnist'" in result.stderr
+    assert "'digits', 'mnist', 'fashion-mnist', 'cifar10'" in result.stderr
 
 
 @pytest.mark.parametrize("name", ["list", "get"])

@@ -15,8 +15,8 @@ def arms(axes: Axes) -> dict[str, Line2D]:
     return {str(li.get_label()): li for li in axes.lines if not str(li.get_label()).startswith("_")}
 
 
-def marks(axes: Axes) -> list[tuple[float, float]]:
-    found = [line for line in axes.lines if line.get_label() == "_diverged"]
+def marks(axes: Axes, status: str = "diverged") -> list[tuple[float, float]]:
+    found = [line for line in axes.lines if line.get_label() == f"_{status}"]
     return [(float(x), float(y)) for line in found for x, y in np.asarray(line.get_xydata())]
 
 

@@ -33,6 +33,32 @@ def test_curves_of_a_run():
     assert_no_overlap(figure)
 
 
+def test_validation_has_a_line_of_its_own():
+    config = book_config(
+        data={"name": "mnist", "train": 1000, "validation": 0.1},
+        evaluate={"train": "running", "test": "all"},
+    )
+    metrics = (*RUNNING, "val_loss", "val_accuracy")
+    figure = plot_curves(make_results({}, config=config, metrics=metrics, seeds=2))
+    for axes in figure.axes:
+        lines = arms(axes)
+        assert list(lines) == ["training (running mean over mini-batches)", "validation", "test"]
+        assert len({line.get_color() for line in lines.values()}) == 3
+        assert len({line.get_linestyle() for line in lines.values()}) == 3
+    assert "900 training, 100 validation and 10,000 test examples" in caption(figure)
+    assert_no_overlap(figure)
+
+
+def test_a_run_that_stopped_early_is_marked_on_every_line():
+    figure = curves(fate=lambda v, seed: ("stopped", 8))
+    for axes in figure.axes:
+        assert [x for x, _ in marks(axes, "stopped")] == [8.0, 8.0]
+        assert axes.get_xlim() == (0.0, 8.0)
+        assert words(axes) == []
+    assert caption(figure).endswith("stopped early")
+    assert_no_overlap(figure)
+
+
 def high_curves(lowest: float) -> Figure:
     """Curves whose accuracies go from ``lowest`` up to 0.99."""
 

@@ -47,7 +47,7 @@ def test_the_book():
         "MNIST, 1,000 training examples",
         "784-100×5-10 ReLU",
         "SGD, lr 0.01, batch 100",
-        "init normal",
+        "normal init",
         "seed 0",
     ):
         assert part in text.split(" · ") or f"{part}, W is its std" in text.split(" · ")
@@ -169,6 +169,65 @@ def test_an_unfinished_sweep_shows_what_is_there():
     assert not figure.axes[5].lines
     assert figure.axes[5].get_xlim() == (0.0, 19.0)
     assert caption(figure).endswith("14 of 24 runs")
+
+
+def stopping(values, seed):
+    return ("stopped", 6 + 3 * seed) if values["norm.kind"] == "batch" else ("done", 99)
+
+
+def test_runs_that_stopped_early_end_in_a_mark():
+    results = book(seeds=3, fate=stopping, scales=SCALES[:2])
+    figure = plot_grid(results)
+    axes = figure.axes[1]
+    cells = [
+        c for c in results.cells if c.values == {"init.scale": SCALES[1], "norm.kind": "batch"}
+    ]
+    ends = [results.runs[cell.run].records[-1] for cell in cells]
+    assert marks(axes, "stopped") == [(r.epoch, r.metrics["train_accuracy"]) for r in ends]
+    assert marks(axes) == []
+    assert words(axes) == []
+    assert np.asarray(arms(axes)["batch norm"].get_xdata())[-1] == 11
+    assert sum(line.get_label() == "_seed" for line in axes.lines) == 3
+    assert axes.get_xlim() == (0.0, 19.0)
+    said = "median, band min to max, over the runs not stopped by then; thin: those that had"
+    assert said in caption(figure).replace("\n", " ")
+    assert caption(figure).endswith("6 of 12 runs stopped early")
+    (legend,) = figure.legends
+    assert legend.get_texts()[-1].get_text() == "a run stopped early"
+    assert_no_overlap(figure)
+
+
+def test_where_all_stopped_the_axis_ends_with_the_last():
+    def fate(values, seed):
+        return "stopped", 6 + seed
+
+    figure = plot_grid(book(seeds=2, fate=fate, scales=SCALES[:2]))
+    assert figure.axes[0].get_xlim() == (0.0, 6.0)
+    some = book(seeds=2, fate=lambda v, s: ("stopped", 6) if s else (None, 0), scales=SCALES[:2])
+    assert plot_grid(some).axes[0].get_xlim() == (0.0, 19.0)
+
+
+def test_four_norms_in_five_panels():
+    axes: dict[str, tuple[AxisValue, ...]] = {
+        "training.batch_size": (2, 4, 8, 16, 32),
+        "norm.kind": ("batch", "batch_renorm", "group", "layer"),
+    }
+    figure = plot_grid(make_results(axes, seeds=3), y="train_loss")
+    lines = arms(figure.axes[0])
+    assert list(lines) == ["batch norm", "batch renorm", "group norm", "layer norm"]
+    assert len({line.get_color() for line in lines.values()}) == 4
+    assert len(figure.axes) == 5
+    assert_no_overlap(figure)
+
+
+def test_long_titles_stay_over_their_panels():
+    layers: tuple[AxisValue, ...] = tuple(
+        ("conv 8", *["conv 16", "pool 2"] * n, "conv 99", 100) for n in range(7)
+    )
+    axes: dict[str, tuple[AxisValue, ...]] = {"network.layers": layers, "norm.kind": ARMS}
+    figure = plot_grid(make_results(axes))
+    assert len(figure.axes) == 7
+    assert_no_overlap(figure)
 
 
 def test_failed_runs_are_counted():

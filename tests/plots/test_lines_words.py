@@ -1,5 +1,6 @@
 """Medians, bands, counts, limits and words, without any drawing."""
 
+import itertools
 import math
 import os
 import random
@@ -45,6 +46,14 @@ def test_median_and_band_are_over_the_runs_that_have_a_record():
     assert (line.seeds, line.diverged, line.failed, line.missing) == (3, 1, 0, 0)
 
 
+def test_the_last_value_is_that_of_every_run_that_did_not_diverge():
+    stopped = line_of(("stopped", [9.0, 5.0]), ("done", [8.0, 4.0, 3.0]), ("stopped", [1.0]))
+    assert stopped.median == (8.0, 4.5, 3.0)
+    assert stopped.final == 3.0
+    assert line_of(("stopped", [2.0]), ("done", [4.0, 4.0]), ("diverged", [99.0])).final == 3.0
+    assert line_of(("diverged", [1.0]), (None, [])).final is None
+
+
 def test_failed_and_missing_runs_are_counted_and_not_drawn():
     line = line_of(("done", [1.0]), ("failed", [5.0]), (None, []))
     assert line.median == (1.0,)
@@ -74,6 +83,8 @@ def test_quantile_band_is_numpys():
             "1 of 2 diverged, 1 of 2 failed, 1 missing",
         ),
         ([("done", [1.0]), (None, [])], "1 of 2 missing"),
+        ([("stopped", [1.0])], "stopped"),
+        ([("stopped", [1.0]), ("diverged", [1.0])], "1 of 2 diverged, 1 of 2 stopped"),
         ([(None, [])], "no run yet"),
         ([(None, []), (None, [])], "no runs yet"),
     ],
@@ -84,7 +95,9 @@ def test_count_note(runs, note):
 
 def test_accuracies_share_zero_to_one_and_losses_their_data():
     line = line_of(("done", [2.0, 1.0]))
-    assert (y_scale("train_accuracy", [line]).low, y_scale("train_accuracy", [line]).high) == (0, 1)
+    for lowest, low in ((0.1, 0.0), (0.5, 0.0), (0.62, 0.6), (0.951, 0.95)):
+        scale = y_scale("train_accuracy", [line_of(("done", [lowest, 0.97])), line_of()])
+        assert (scale.low, scale.high, scale.log) == (low, 1.0, False)
     loss = y_scale("train_loss", [line])
     assert loss.low == 0
     assert 2.0 < loss.high < 2.2
@@ -159,14 +172,12 @@ def test_words_of_other_keys():
     assert labels("regularization.l2", 0.0, 1e-4) == ["l2 = 0", "l2 = 10⁻⁴"]
     assert labels("network.activation", "relu", "tanh") == ["ReLU", "tanh"]
     assert labels("network.layers", (100, 100, 50)) == ["layers = 100×2-50"]
-    assert labels("init.scheme", "he_uniform") == ["init = he uniform"]
+    assert labels("init.scheme", "he_uniform") == ["He uniform init"]
     assert labels("optimizer.nesterov", True, False) == ["Nesterov", "no Nesterov"]
     assert labels("data.name", "mnist") == ["MNIST"]
     assert layers_text([100] * 5, plain=True) == "100x5"
-    layers = ("conv 8", "conv 8", "pool 2", 100, 100, "dense 9 norm none")
-    assert labels("network.layers", layers) == [
-        "layers = conv 8 ×2, pool 2, 100×2, dense 9 norm none"
-    ]
+    assert labels("data.path", "a/x.npz", "a/y.npz") == ["data = x.npz", "data = y.npz"]
+    assert labels("data.path", "a/x.npz", "b/x.npz") == ["data = a/x.npz", "data = b/x.npz"]
     assert labels("norm.kind", "rms", "group", "noisy_batch") == [
         "RMS norm",
         "group norm",
@@ -188,6 +199,38 @@ def test_words_of_other_keys():
     ]
 
 
+CONVS = ("conv 8", "conv 8", "pool 2", 100, 100, "dense 9 norm none")
+
+
+@pytest.mark.parametrize(
+    ("layers", "width", "text"),
+    [
+        (CONVS, None, "conv 8 ×2, pool 2, 100×2, dense 9 norm none"),
+        (CONVS, 40, "conv 8 ×2, pool 2, 100×2, 9"),
+        (CONVS, 24, "conv 8 ×2, pool 2, …, 9"),
+        (CONVS, 5, "conv 8 ×2, …, 9"),
+        (
+            ("conv 8 kernel 5 stride 2", "conv 8", "global pool kind max"),
+            30,
+            "conv 8 ×2, global pool",
+        ),
+        (("average pool 2", 10), 5, "average pool 2, 10"),
+        (("conv 8",) * 20, 28, "conv 8 ×20"),
+        (tuple(range(100, 130)), 28, "100-101-102-…-127-128-129"),
+        ((), 28, "none"),
+    ],
+)
+def test_long_lists_of_layers_are_cut(layers, width, text):
+    assert layers_text(layers, width=width) == text
+    assert layers_text(layers, width=width, plain=True).isascii()
+
+
+def test_layers_that_look_alike_when_cut_are_told_in_full():
+    one, other = (*CONVS, 10), (*CONVS[:3], 50, *CONVS[3:], 10)
+    values = value_labels(book_config(), {"network.layers": (one, other)}, "network.layers")
+    assert len(set(values.values())) == 2
+
+
 def test_every_metric_has_its_words():
     assert tuple(METRIC_WORDS) == METRICS
 
@@ -197,6 +240,26 @@ def test_batch_norm_is_solid_and_no_norm_dashed_whatever_the_order():
     backward = line_styles([{"norm.kind": "none"}, {"norm.kind": "batch"}])
     assert [look.dash for look in forward] == ["-", "--"]
     assert forward == backward[::-1]
+
+
+KINDS = ("none", "batch", "batch_renorm", "layer", "group", "instance", "rms", "noisy_batch")
+
+
+def test_each_norm_looks_the_same_whatever_it_is_compared_with():
+    looks = dict(zip(KINDS, line_styles([{"norm.kind": kind} for kind in KINDS]), strict=True))
+    assert len({look.color for look in looks.values()}) == len(KINDS)
+    for kinds in itertools.permutations(KINDS, 2):
+        pair = line_styles([{"norm.kind": kind} for kind in kinds])
+        assert pair == [looks[kind] for kind in kinds]
+
+
+def test_norms_crossed_with_another_key_are_told_apart():
+    for kinds in itertools.combinations(KINDS, 4):
+        arms = [{"norm.kind": kind, "optimizer.lr": lr} for kind in kinds for lr in (0.1, 0.01)]
+        looks = line_styles(arms)
+        assert len(set(looks)) == 8
+    alone = [{"norm.kind": kind} for kind in KINDS[1:]]
+    assert len(set(line_styles([{"norm.kind": "batch", "norm.eps": 0.1}, *alone]))) == 8
 
 
 def test_styles_tell_arms_apart():

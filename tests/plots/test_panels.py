@@ -154,6 +154,24 @@ def test_the_metric_recorded_at_each_evaluation_goes_first():
     assert select_panels(results, y="train_accuracy").panels[0].lines[0].x == (20.0,)
 
 
+def test_validation_is_preferred_to_the_test_examples():
+    config = book_config(
+        data={"name": "mnist", "validation": 100},
+        evaluate={"train": "none", "test": "all"},
+    )
+    pairs = ("val_loss", "val_accuracy", "test_loss", "test_accuracy")
+    assert select_panels(make_results({}, config=config, metrics=pairs)).metric == "val_accuracy"
+    nothing = make_results({}, config=config, fate=lambda values, seed: (None, 0))
+    assert select_panels(nothing).metric == "val_accuracy"
+    once = book_config(
+        data={"name": "mnist", "validation": 100},
+        evaluate={"train": "none", "validation": "last", "test": "all"},
+    )
+    last = ("val_accuracy", "val_loss")
+    results = make_results({}, config=once, metrics=("test_loss", "test_accuracy"), last=last)
+    assert select_panels(results).metric == "test_accuracy"
+
+
 def test_before_any_run_the_config_says_what_will_be_recorded():
     config = book_config(evaluate={"train": "running", "test": "none"})
     results = make_results({}, config=config, fate=lambda values, seed: (None, 0))
@@ -174,6 +192,11 @@ def test_before_any_run_the_config_says_what_will_be_recorded():
         (
             {"y": "running_loss"},
             "y: 'running_loss' is not recorded in results/test-000000 (evaluate.train is all); "
+            "choose one of train_loss, train_accuracy",
+        ),
+        (
+            {"y": "val_loss"},
+            "y: 'val_loss' is not recorded in results/test-000000 (data.validation is 0); "
             "choose one of train_loss, train_accuracy",
         ),
         (

@@ -141,6 +141,36 @@ def test_text_grid_says_where_seeds_are_uneven():
     assert "seeds" not in text_grid(results)
 
 
+def test_text_grid_shows_validation_and_test_beside_the_metric():
+    metrics = ("running_accuracy", "val_accuracy", "test_accuracy", "test_loss")
+    axes = {"init.scale": SCALES[:3], "norm.kind": ARMS}
+    results = make_results(axes, metrics=metrics)
+    _, names, first, *_ = text_grid(results, y="val_accuracy").splitlines()
+    final = results.runs["run-0000-0"].final
+    shown = [final["val_accuracy"], final["running_accuracy"], final["test_accuracy"]]
+    assert names.split() == ["val", "running", "test"]
+    assert first.split()[-3:] == [f"{value:.3f}" for value in shown]
+    assert len(names) == len(first)
+    for width in (40, 44, 48, 60):
+        text = text_grid(results, y="val_accuracy", width=width).splitlines()
+        assert max(map(len, text)) <= width
+        assert text[-1].count("0.") >= 1
+    assert "test" not in text_grid(results, y="val_accuracy", width=40).splitlines()[1]
+    assert len(text_grid(results, y="test_loss").splitlines()) == 7
+
+
+def test_text_grid_says_where_runs_stopped():
+    def fate(values, seed):
+        return ("stopped", 6 + seed) if values["norm.kind"] == "batch" else ("done", 99)
+
+    results = make_results({"norm.kind": ARMS}, seeds=3, fate=fate)
+    _, first, second = text_grid(results).splitlines()
+    assert first.endswith("3 of 3 stopped at epoch 5-7")
+    last = [results.runs[f"run-0000-{seed}"].final["train_accuracy"] for seed in range(3)]
+    assert f"  {sorted(last)[1]:.3f}  " in first
+    assert "stopped" not in second
+
+
 def test_text_grid_in_ascii():
     text = text_grid(book(), ascii=True)
     assert text.isascii()

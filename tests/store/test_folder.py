@@ -227,3 +227,20 @@ def test_a_folder_without_a_finished_run_is_not_the_newest_while_another_has_one
     with ResultsFolder(tmp_path / "begun", make_plan(SCALES), "sweep"):
         pass
     assert newest_folder(tmp_path) == tmp_path / "finished"
+
+
+def test_a_run_that_stopped_early_is_finished(tmp_path: Path) -> None:
+    plan = make_plan(SCALES)
+    first, second = plan.runs
+    with ResultsFolder(tmp_path, plan, "sweep") as folder:
+        folder.add(made_up(first, "stopped"))
+        folder.add(made_up(second, "failed", message="out of luck"))
+        folder.write_views()
+        assert list(folder.finished()) == [first]
+    assert fill(tmp_path, plan) == [second]
+    results = load_results(tmp_path)
+    assert results.finished == (2, 2)
+    assert [row["status"] for row in results.cell_rows()] == ["done", "stopped"]
+    assert len(results.rows()) == 4
+    states = (tmp_path / "runs.csv").read_text()
+    assert states.count(",stopped,2,12,") == 1
