@@ -8,8 +8,8 @@ from bnexp.lazy import lazy_names
 
 if TYPE_CHECKING:
     from bnexp.plan.cells import AxisValue, Cell, Plan, plan_run, plan_sweep
-    from bnexp.plan.facts import effective
     from bnexp.plan.evaluations import evaluations, in_evaluation_mode
+    from bnexp.plan.facts import effective
     from bnexp.plan.identity import question, question_hash, run_id
     from bnexp.plan.stacks import cut_stacks, stack_key
     from bnexp.plan.work import Run, Stack, run_multiply_adds, step_seconds
