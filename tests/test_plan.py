@@ -120,10 +120,6 @@ def test_whatever_can_change_records_changes_the_id():
         ({"norm__momentum": 0.0}, {"norm__momentum": -0.0}),
         ({"norm__momentum": 0.0}, {"norm": {"kind": "batch", "eps": 1e-6, "momentum": 0.0}}),
         ({"training__epochs": 1}, {"training__epochs": 1, "evaluate__train": "last"}),
-        (
-            {"data__train": 950, "training": {"epochs": 1, "drop_last": True}},
-            {"data__train": 950, "training": {"epochs": 1, "drop_last": False}},
-        ),
         ({"regularization__l2": 0.0}, {"regularization__l2": -0.0}),
     ],
 )

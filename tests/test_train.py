@@ -145,12 +145,14 @@ SHUFFLED = {
 
 @pytest.mark.parametrize("at", ["epoch_end", "first_step"])
 @pytest.mark.parametrize("stop", [1, 2, 3])
-def test_a_run_resumed_from_a_state_in_another_stack_has_the_same_bits(at, stop):
-    data = make_data(950)
+@pytest.mark.parametrize("size", [950, 1250], ids=["examples", "weights"])
+def test_a_run_resumed_from_a_state_in_another_stack_has_the_same_bits(at, stop, size):
+    data = make_data(size)
+    base: dict[str, Any] = {"evaluate__at": at, "data__train": size}
     runs = [
-        make_run(SHUFFLED, evaluate__at=at),
-        make_run(SHUFFLED, evaluate__at=at, optimizer__momentum=0.9),
-        make_run(SHUFFLED, evaluate__at=at, regularization__dropout=0.5, seed=2),
+        make_run(SHUFFLED, **base),
+        make_run(SHUFFLED, **base, optimizer__momentum=0.9),
+        make_run(SHUFFLED, **base, regularization__dropout=0.5, seed=2),
     ]
     whole = train(runs, data)
     end = next(itertools.islice(train_stack(runs, data), stop - 1, None))

@@ -188,3 +188,27 @@ def test_a_run_is_measured_alike_whatever_its_neighbors_have_seen() -> None:
     whole = follow(runs, data)
     for run in runs:
         assert same(follow([run], data).results[run.id], whole.results[run.id])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"training__sampling": "sorted"},
+        {"augmentation": {"shift": 1}},
+        {"optimizer__warmup": 1.0},
+        {"training__batch_size": 100},  # with it the update is an epoch
+    ],
+    ids=["sorted", "augmented", "warm-up", "epoch"],
+)
+def test_whether_the_last_batch_is_dropped_matters_to_a_single_update(
+    changes: dict[str, Any],
+) -> None:
+    runs = [
+        make_image_run(
+            **changes, training__drop_last=drop, training__epochs=1, evaluate__at="first_step"
+        )
+        for drop in (False, True)
+    ]
+    one, two = (follow([run], load(run)).results[run.id] for run in runs)
+    assert runs[0].id != runs[1].id
+    assert not same(one, two)

@@ -46,7 +46,7 @@ class Layer:
     ``weights`` are the shapes of parameters that penalties act on, ``others`` of those they leave
     alone, ``state`` of what training updates without a gradient; shapes are those of one run.
     Norms, activations and dropout may overwrite the array they are given: it always comes from a
-    layer that keeps no claim on it. Dense layers keep their input and leave it as it is.
+    layer that keeps no claim on it. Dense and convolutional layers keep their input as it is.
     """
 
     def __init__(self, workspace: Workspace) -> None:

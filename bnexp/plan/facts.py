@@ -13,7 +13,6 @@ from bnexp.config import (
     facts_of,
     network_spec,
     resolve,
-    total_steps,
     train_size,
     validation_size,
     weight_decay,
@@ -192,7 +191,8 @@ def _training(config: Config) -> dict[str, Any]:
     names = ("epochs", "batch_size", "sampling", "dtype")
     facts: dict[str, Any] = {name: getattr(training, name) for name in names}
     cut = training.sampling != "replacement" and train_size(config) % training.batch_size
-    if cut and total_steps(config) > 1:
+    # Even a run of a single update: an epoch's length decides how it is drawn and warmed up.
+    if cut:
         facts["drop_last"] = training.drop_last
     if training.patience != "none":
         facts |= {"patience": training.patience, "monitor": training.monitor}
