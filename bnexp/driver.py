@@ -89,12 +89,13 @@ def train_plan(folder: ResultsFolder, options: Options, watcher: Watcher) -> Res
     caught: list[int] = []
     with contextlib.ExitStack() as guard:
         try:
+            guard.enter_context(_raising_terminate())
             _get_data(pending, options, watcher)
             watcher.start(plan, len(finished), sum(epochs.values()))
             if pending:
                 wanted = [(spec, facts_of(config.data)) for config, spec in _wanted(pending)]
                 shared = guard.enter_context(_shared(pending, options))
-                # From here until the views are written: a download ends by KeyboardInterrupt.
+                # From here until the views are written; before it, a signal raises at once.
                 caught = guard.enter_context(signals(stop))
                 work = _Work(pending, epochs, shared, wanted)
                 _train(folder, work, stop, options, watcher)
@@ -223,6 +224,27 @@ def _compare_versions(
     if options.strict:
         raise ResultsError(message + ", which --strict refuses; use the old versions, or --fresh")
     watcher.note(message + "; each run's line in the journal records its versions.")
+
+
+@contextlib.contextmanager
+def _raising_terminate() -> Iterator[None]:
+    """While inside, SIGTERM raises, as SIGINT does, so that what was begun is tidied up."""
+
+    def handle(number: int, _: FrameType | None) -> None:
+        raise InterruptedRunError(
+            "stopped before training began; give the same command again", number
+        )
+
+    if threading.current_thread() is not threading.main_thread() or (
+        signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    ):
+        yield
+        return
+    signal.signal(signal.SIGTERM, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @contextlib.contextmanager

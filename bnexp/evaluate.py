@@ -121,19 +121,21 @@ class Evaluator:
         return self._rows(part, chunk)
 
     def _collect(self, should_stop: Callable[[], bool]) -> bool:
-        """Take the statistics of all training examples, in whole batches; False when stopped."""
-        length = len(self.dataset.y_train)
+        """Take the statistics of the training examples, in whole batches; False when stopped."""
+        examples, stopped = np.arange(len(self.dataset.y_train)), False
 
         def batches() -> Iterator[Array]:
-            for start in range(0, length - self.batch_size + 1, self.batch_size):
-                if should_stop():
+            nonlocal stopped
+            for start in range(0, len(examples) - self.batch_size + 1, self.batch_size):
+                stopped = should_stop()
+                if stopped:
                     return
                 chunk = slice(start, start + self.batch_size)
                 known = self.network.examples is not None
-                yield np.arange(length)[None, chunk] if known else self._rows("train", chunk)
+                yield examples[None, chunk] if known else self._rows("train", chunk)
 
         self.network.collect(batches())
-        return not should_stop()
+        return not stopped
 
     def _rows(self, part: Part, chunk: slice) -> Array:
         columns: Array = self.dataset.rows(part, chunk.start, chunk.stop).T

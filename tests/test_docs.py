@@ -104,3 +104,18 @@ def test_shipped_configs_are_right_and_say_what_to_look_for(path):
 
 def test_the_changelog_knows_the_version():
     assert f"## {bnexp.__version__}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_data_of_ones_own_are_as_the_page_says(tmp_path, monkeypatch):
+    page = (ROOT / "docs" / "data.md").read_text()
+    python, config, table = re.findall(r"```[a-z]*\n(.*?)```", page, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(python)
+    results = bnexp.run(load_text(config, overrides=["training.epochs=1"]))
+    assert [run.status for run in results.runs.values()] == ["done"]
+    rows = table.splitlines()
+    Path("train.csv").write_text("\n".join([rows[0], *rows[1:] * 20]) + "\n")
+    own = ["data.name=csv", "data.path=train.csv", "data.test_path=train.csv"]
+    small = ["training.epochs=1", "training.batch_size=10", "network.layers=[4]"]
+    (run,) = bnexp.run({"name": "table"}, overrides=[*own, *small]).runs.values()
+    assert run.status == "done"

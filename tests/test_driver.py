@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import signal
 import sys
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sweeps import bits, config_text, make_plan, python, reading, wait_until
 
+from bnexp import driver
 from bnexp.driver import Options, Watcher, signals, train_plan
 from bnexp.engines import Progress
 from bnexp.engines.base import Workplace
 from bnexp.engines.work import DataShelf, work_on
-from bnexp.errors import DatasetError, ResultsError
+from bnexp.errors import DatasetError, InterruptedRunError, ResultsError
 from bnexp.plan import cut_stacks
 from bnexp.records import RunResult
 from bnexp.store import folder as folder_module
@@ -219,6 +222,32 @@ def test_a_signal_within_a_signal_does_not_wait_for_itself() -> None:
     with signals(stop):
         signal.raise_signal(signal.SIGINT)
     assert stop.is_set()
+
+
+def test_a_signal_while_examples_are_decoded_tidies_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = make_plan({"init.scale": [1.0, 0.1]})
+    tidied = []
+
+    @contextlib.contextmanager
+    def decoding(*_: Any) -> Iterator[None]:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+            yield
+        finally:
+            tidied.append(True)
+
+    monkeypatch.setattr(driver, "_shared", decoding)
+    with (
+        ResultsFolder(tmp_path / "results", plan, "sweep") as folder,
+        pytest.raises(InterruptedRunError, match="the same command again") as caught,
+    ):
+        train_plan(folder, Options(jobs=2), Watcher())
+    assert caught.value.exit_code == 143
+    assert tidied == [True]
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert (tmp_path / "results" / "runs.csv").exists()
 
 
 def test_an_ignored_signal_stays_ignored() -> None:

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 from plain_loop import Moments, logits_of, measure
-from small_runs import History, follow, load, make_image_run, same
+from small_runs import History, follow, load, make_data, make_image_run, make_run, same
 
 from bnexp.config import network_spec
 from bnexp.data import Dataset
 from bnexp.data.batches import Batch
 from bnexp.plan import Run
+from bnexp.train import train_stack
 from bnexp.train.stack import TrainingStack
 
 #: Both kinds of layers, a pool, an odd last batch; the part of the loss that all examples share.
@@ -212,3 +213,17 @@ def test_whether_the_last_batch_is_dropped_matters_to_a_single_update(
     one, two = (follow([run], load(run)).results[run.id] for run in runs)
     assert runs[0].id != runs[1].id
     assert not same(one, two)
+
+
+@pytest.mark.parametrize("asked", range(1, 6))
+def test_a_stop_while_the_population_is_measured_is_a_stop(asked):
+    run = make_run(
+        data={"name": "digits", "train": 100},
+        network__layers=[10],
+        norm__statistics="population",
+        training={"epochs": 1, "batch_size": 50},
+        evaluate={"at": "epoch_end", "train": "all", "test": "none"},
+    )
+    answers = iter([False] * (asked - 1) + [True] * 20)
+    data = make_data(100, 64)
+    assert list(train_stack([run], data, should_stop=lambda: next(answers))) == []

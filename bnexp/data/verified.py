@@ -64,7 +64,11 @@ def _read() -> dict[str, Any]:
         return {}
     if not isinstance(known, dict):
         return {}
-    return {path: note for path, note in known.items() if isinstance(note, dict)}
+    return {path: note for path, note in known.items() if _is_note(note)}
+
+
+def _is_note(note: Any) -> bool:
+    return isinstance(note, dict) and isinstance(note.get("md5"), list) and "state" in note
 
 
 def _is_known(known: Mapping[str, Any], path: Path, file: DataFile) -> bool:

@@ -8,7 +8,7 @@ slice, an optimizer one on the whole, and a checkpoint one array; ``grads`` (K, 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -114,23 +114,29 @@ class Network:
         """Whether evaluation uses statistics of the whole training set: see ``collect``."""
         return bool(self._population())
 
-    def collect(self, batches: Iterator[Array]) -> None:
+    def collect(self, batches: Iterable[Array]) -> None:
         """Take the statistics that evaluation uses from these batches of training examples.
 
-        Nothing that training uses changes: dropout is left out, no running value moves.
+        Nothing that training uses changes: dropout is left out, no running value moves. Without a
+        batch there are none, and evaluation needs another call.
         """
         norms = self._population()
         layers = [layer for layer in self.layers if not isinstance(layer, Dropout)]
         for norm in norms:
             norm.begin_population()
+        collected = False
         for x in batches:
             y: Any = x
             if len(self.input_shape) == 3:
                 y = x.reshape(len(x), *self.input_shape, x.shape[-1])
             for layer in layers:
                 y = layer.forward(y, True)
+            collected = True
         for norm in norms:
-            norm.end_population()
+            if collected:
+                norm.end_population()
+            else:
+                norm.clear_population()
 
     def _population(self) -> list[BatchNorm]:
         return [

@@ -9,6 +9,8 @@ from bnexp.describe import Dense
 
 #: Up to so many examples per feature the first layer is cheaper seen from the examples.
 _EXAMPLES_PER_FEATURE = 1.5
+#: The products of so many with each other are 100 MB in float32.
+_MOST_EXAMPLES = 5000
 
 
 def knows_examples(config: Config) -> bool:
@@ -24,7 +26,7 @@ def knows_examples(config: Config) -> bool:
     varied = config.augmentation.flip or config.augmentation.shift
     return (
         isinstance(first, Dense)
-        and train_size(config) <= _EXAMPLES_PER_FEATURE * first.inputs
+        and train_size(config) <= min(_MOST_EXAMPLES, _EXAMPLES_PER_FEATURE * first.inputs)
         and is_linear
         and not penalised
         and not varied

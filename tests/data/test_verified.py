@@ -98,6 +98,18 @@ def test_damaged_notes_are_as_none(mini_mnist, folder, data_cache, reads, settle
     )
 
 
+def test_damage_inside_a_note_is_as_none(mini_mnist, folder, data_cache, reads, settled):
+    verify_files(mini_mnist.facts, data_dir=folder.parent)
+    notes = json.loads((data_cache / "verified.json").read_text())
+    for note, damage in zip(
+        notes.values(), [{"md5": None}, {"md5": 3}, {"state": None}], strict=False
+    ):
+        note |= damage
+    (data_cache / "verified.json").write_text(json.dumps(notes))
+    verify_files(mini_mnist.facts, data_dir=folder.parent)
+    assert len(reads) == len(mini_mnist.content) + 3
+
+
 def test_a_cache_that_cannot_be_written_is_no_mistake(mini_mnist, folder, data_cache, settled):
     data_cache.write_text("a file where a folder should be")
     for _ in range(2):
