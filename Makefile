@@ -47,7 +47,7 @@ unit: $(DEVELOPS) ## Run the tests only
 
 check: test ## The same as test
 
-acceptance: $(DEVELOPS) ## Check on real MNIST that the figure is the book's (needs BNEXP_DATA)
+acceptance: $(DEVELOPS) ## Check on real data that the figures are right (needs BNEXP_DATA; minutes)
 	$(BIN)/python tests/acceptance.py
 
 acceptance-quick: $(DEVELOPS) ## The part of it that takes less than a minute

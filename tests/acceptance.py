@@ -1,9 +1,11 @@
-"""Acceptance on real MNIST: does the sweep give the figure of the book?
+"""Acceptance on real data: do the shipped configs give what they are said to give?
 
-``python tests/acceptance.py`` trains the shipped ``configs/fig6-18.yaml`` with 3 seeds, holds the
-median final training accuracies against the bands that public runs of the experiment gave, checks
-that runs have the same bits in this process and with 1, 2 and 4 workers, and draws the figure.
-``--quick`` trains one seed and compares 2 workers with none. MNIST is looked for in BNEXP_DATA.
+``python tests/acceptance.py`` trains ``configs/fig6-18.yaml`` with 3 seeds, holds the median final
+training accuracies against the bands that public runs of the experiment gave, checks that runs have
+the same bits in this process and with 1, 2 and 4 workers, and draws the figure. Then it trains
+``keras-mnist.yaml`` and ``cifar10-cnn.yaml`` in full and holds them against what the same networks
+reach in PyTorch. ``--quick`` trains one seed of the first and compares 2 workers with none. Data
+are looked for in BNEXP_DATA.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ from bnexp.describe import DATASETS
 from bnexp.errors import BnexpError
 from bnexp.store.results import Results
 
-CONFIG = Path(__file__).parent.parent / "configs" / "fig6-18.yaml"
+CONFIGS = Path(__file__).parent.parent / "configs"
+CONFIG = CONFIGS / "fig6-18.yaml"
 
 #: (norm, scale): the lowest and the highest median of the final training accuracy.
 BANDS = {
@@ -53,9 +56,10 @@ def main(arguments: Sequence[str]) -> int:
     """Run the checks, say what each gave, and return the exit code."""
     quick = "--quick" in arguments
     try:
-        ensure_files(DATASETS["mnist"], test=False, data_dir=os.environ.get("BNEXP_DATA"))
+        for name in ["mnist"] if quick else ["mnist", "cifar10"]:
+            ensure_files(DATASETS[name], test=not quick, data_dir=os.environ.get("BNEXP_DATA"))
     except BnexpError as error:
-        click.echo(f"the acceptance needs MNIST: {error}", err=True)
+        click.echo(f"the acceptance lacks data: {error}", err=True)
         return 1
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
@@ -66,6 +70,9 @@ def main(arguments: Sequence[str]) -> int:
         picture = bnexp.save_figure(bnexp.plot_grid(results), Path(folder) / "figure.png")
         if picture.stat().st_size < 20_000:
             failures.append("the figure is nearly empty")
+        if not quick:
+            failures += check_norms("keras-mnist", (0.965, 0.975), (0.945, 0.965), Path(folder))
+            failures += check_norms("cifar10-cnn", (0.62, 0.70), (0.62, 0.70), Path(folder))
     for failure in failures:
         click.echo(f"FAILED: {failure}", err=True)
     click.echo("acceptance failed" if failures else "acceptance passed")
@@ -107,6 +114,26 @@ def check_bits(results: Results, jobs: Sequence[int], folder: Path) -> list[str]
             if known is not None and known.records != result.records:
                 failures.append(f"run {run} differs with {count} workers")
         click.echo(f"bits with {count} workers: {len(again.runs)} runs compared")
+    return failures
+
+
+def check_norms(
+    name: str, batch: tuple[float, float], none: tuple[float, float], folder: Path
+) -> list[str]:
+    """Hold the final test accuracies with and without batch norm against what is known of them."""
+    failures = []
+    results = bnexp.sweep(CONFIGS / f"{name}.yaml", output=folder / name)
+    for cell in results.cells:
+        norm = str(cell.values["norm.kind"])
+        result = results.runs[cell.run]
+        low, high = batch if norm == "batch" else none
+        accuracy = result.final["test_accuracy"]
+        losses = [record.metrics["running_loss"] for record in result.records]
+        click.echo(f"{name} {norm:5} {accuracy:.3f}  band {low:.3f} to {high:.3f}")
+        if not low <= accuracy <= high:
+            failures.append(f"{name}, norm {norm}: {accuracy:.3f} is not in {low} to {high}")
+        if losses != sorted(losses, reverse=True):
+            failures.append(f"{name}, norm {norm}: the running loss rose in some epoch")
     return failures
 
 
