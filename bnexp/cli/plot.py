@@ -37,13 +37,13 @@ def _formats(
 @click.option(
     "--panel",
     metavar="KEY",
-    show_default="the config's, else the longest axis of several, or one of over 6 values",
+    show_default="the config's, else the longest of several, or one of over 6 numbers or 8 words",
     help="The swept key that makes the panels.",
 )
 @click.option(
     "--arm",
     metavar="KEY",
-    show_default="the config's, else norm.kind, or an only axis of up to 6 values",
+    show_default="the config's, else norm.kind, or an only axis of up to 6 numbers or 8 words",
     help="The swept key that makes the lines in a panel.",
 )
 @click.option(

@@ -6,15 +6,16 @@ from the config and from what was recorded. No matplotlib here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from bnexp.config import recorded_metrics as configured_metrics
 from bnexp.errors import ConfigError
+from bnexp.plan import AxisValue
 from bnexp.records import METRICS
 from bnexp.store.results import Results
 
-#: Most values of a single axis that make arms in one panel instead of panels.
-_MOST_ARMS = 6
+#: Most values of a single axis that make arms in one panel instead of panels: numbers, and words.
+_MOST_ARMS, _MOST_WORDS = 6, 8
 #: What is evaluated, and the key of ``evaluate`` that decides about it.
 PARTS: Mapping[str, str] = {
     "train": "train",
@@ -109,9 +110,15 @@ def choose_axes(
     if arm is None:
         arm = next((k for k in (wished.arm, "norm.kind") if k in axes and k != panel), None)
     rest = [key for key in axes if key not in (panel, arm)]
-    if rest == list(axes) and len(rest) == 1 and len(axes[rest[0]]) <= _MOST_ARMS:
+    if rest == list(axes) and len(rest) == 1 and _is_short(axes[rest[0]]):
         return None, tuple(rest)
     if panel is None and rest:
         panel = max(rest, key=lambda key: len(axes[key]))
         rest.remove(panel)
     return panel, (*([arm] if arm is not None else []), *rest)
+
+
+def _is_short(values: Sequence[AxisValue]) -> bool:
+    """Whether one panel compares all values of an axis; words have no order that panels show."""
+    words = all(isinstance(value, str) for value in values)
+    return len(values) <= (_MOST_WORDS if words else _MOST_ARMS)

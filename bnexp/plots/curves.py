@@ -19,6 +19,7 @@ from bnexp.plots.choose import choose_metric, recorded_metrics
 from bnexp.plots.limits import x_limits, y_scale
 from bnexp.plots.lines import Line
 from bnexp.plots.notes import Note, Point, line_points, panel_notes
+from bnexp.plots.overlap import line_widths
 from bnexp.plots.panels import Panel, Selection, select_panels
 from bnexp.plots.style import LineStyle
 from bnexp.store.results import Results
@@ -111,10 +112,11 @@ def _draw_kind(
     axes.set_xlabel("epoch")
     taken: list[float] = []
     points: list[Point] = []
+    widths = line_widths(lines, scale)
     for part, line in lines.items():
         label, look = _PARTS[part]
         if line.x:
-            draw.draw_line(axes, line, look, label, scale, each_seed=True)
+            draw.draw_line(axes, line, look, label, scale, each_seed=True, width=widths[part])
         # A run that another line marks already needs no mark on the floor as well.
         marked = line if not points else replace(line, curves=tuple(c for c in line.curves if c.x))
         draw.draw_marks(axes, marked, look, scale, xlim, taken)

@@ -22,7 +22,9 @@ def set_scales(axes: Axes, xlim: tuple[float, float], scale: Scale) -> None:
     """Give a panel its limits, ticks and grid."""
     low, high = xlim
     axes.set_xlim(low, high) if high > low else axes.set_xlim(low - 0.5, high + 0.5)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_locator(
+        MaxNLocator(nbins=5, integer=True, steps=[1, 2, 5, 10], min_n_ticks=1)
+    )
     if scale.log:
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(numticks=6))
@@ -44,7 +46,14 @@ def _tick_text(value: float, position: int | None) -> str:
 
 
 def draw_line(
-    axes: Axes, line: Line, look: LineStyle, label: str, scale: Scale, *, each_seed: bool
+    axes: Axes,
+    line: Line,
+    look: LineStyle,
+    label: str,
+    scale: Scale,
+    *,
+    each_seed: bool,
+    width: float = style.LINE_WIDTH,
 ) -> None:
     """Draw the median and the band of one arm, and runs that ended before the others.
 
@@ -76,9 +85,9 @@ def draw_line(
         line.median,
         color=look.color,
         linestyle=look.dash,
-        linewidth=style.LINE_WIDTH,
+        linewidth=width,
         marker="o" if point else None,
-        markersize=style.POINT_SIZE,
+        markersize=style.POINT_SIZE * width / style.LINE_WIDTH,
         clip_on=clip and not point,
         label=label,
     )
@@ -108,7 +117,8 @@ def draw_marks(
         if curve.x:
             spots.append((curve.x[-1], scale.share(curve.y[-1])))
         else:
-            place = _free_place(min(float(curve.epoch), xlim[1]), step, xlim, taken)
+            place = min(max(float(curve.epoch), xlim[0]), xlim[1])
+            place = _free_place(place, step, xlim, taken)
             spots.append((place, 0.0))
             grounded.add(place)
     taken.extend(grounded)

@@ -14,6 +14,7 @@ from bnexp.plots import draw, frame, layout, style
 from bnexp.plots.caption import caption_lines
 from bnexp.plots.limits import Scale, x_limits, y_scale
 from bnexp.plots.notes import Point, line_points, panel_notes
+from bnexp.plots.overlap import line_widths
 from bnexp.plots.panels import Panel, Selection, select_panels
 from bnexp.plots.style import LineStyle
 from bnexp.plots.words import METRIC_WORDS
@@ -27,7 +28,8 @@ def plot_grid(
 
     ``y`` is a metric (default: the config's ``plot.y``, else the first accuracy recorded);
     ``panel`` and ``arm`` are swept keys (defaults: the config's, else ``norm.kind`` for the arms
-    and the axis with most values for the panels; a single axis of at most six values makes arms).
+    and the axis with most values for the panels; a single axis makes arms if it has at most
+    six numbers or eight words).
     No window is opened and no global state touched.
 
     Raises:
@@ -108,11 +110,14 @@ def _draw_panel(
     axes.set_title(panel.title, size=frame.title_size(longest, page.panel_width))
     taken: list[float] = []
     points: list[Point] = []
+    widths = line_widths(panel.lines, scale)
     for index, line in panel.lines.items():
         label = selection.arms[index].label or METRIC_WORDS[selection.metric]
         if line.x:
             each = selection.panel_key is None
-            draw.draw_line(axes, line, looks[index], label, scale, each_seed=each)
+            draw.draw_line(
+                axes, line, looks[index], label, scale, each_seed=each, width=widths[index]
+            )
         draw.draw_marks(axes, line, looks[index], scale, xlim, taken)
         draw.draw_stops(axes, line, looks[index], scale)
         points.extend(line_points(line, xlim, scale))

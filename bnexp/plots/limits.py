@@ -69,7 +69,8 @@ def x_limits(results: Results, lines: Sequence[Line]) -> tuple[float, float]:
     """Return the first and the last epoch that a finished run has a record of.
 
     Taken from the config, so that an unfinished sweep has the axes of the finished one; wider
-    where records go further, and only as wide as they go where every run has stopped early.
+    where records go further, and only as wide as they go where every run has stopped early. With
+    records of the last epoch only there is room around it.
     """
     ended = [result.status for result in results.runs.values()]
     reached = [x for line in lines for x in line.x]
@@ -79,6 +80,10 @@ def x_limits(results: Results, lines: Sequence[Line]) -> tuple[float, float]:
     last = max(_epochs(results.config, results)) - (
         results.config.evaluate.at == "first_step" and not _has_later_end(results)
     )
+    if set(reached) == {float(last)}:
+        # Points at the right edge of an empty panel would look like an accident.
+        ended_before = any(not curve.x for line in lines for curve in line.curves)
+        return (0.0, 1.1 * last) if ended_before else (last - 0.5, last + 0.5)
     return 0.0, max([float(last), *reached])
 
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 
 from bnexp.config import weight_decay
 from bnexp.config.schema import Config, OptimizerConfig
-from bnexp.plots.setting import fixed
+from bnexp.plots.setting import fixed, layers_own
 from bnexp.plots.words import METRIC_WORDS, join_words, number_text, phrase
 from bnexp.store.results import Results
 
@@ -134,10 +134,7 @@ def regularization_words(results: Results) -> str:
     if "regularization.weight_decay" not in results.axes:
         decays = {kind: weight_decay(config) for kind, config in _by_kind(results).items()}
         parts.append(_each("weight decay", decays))
-    dropout = fixed(results, "regularization.dropout")
-    if dropout:
-        spatial = fixed(results, "regularization.spatial_dropout")
-        parts.append(f"{'spatial ' if spatial else ''}dropout {number_text(dropout)}")
+    parts.append(_dropout_words(results))
     smoothing = fixed(results, "regularization.label_smoothing")
     if smoothing:
         parts.append(f"label smoothing {number_text(smoothing)}")
@@ -146,6 +143,22 @@ def regularization_words(results: Results) -> str:
         of = "" if monitor is None else f" ({METRIC_WORDS[monitor]})"
         parts.append(f"early stopping after {_epochs(patience)}{of}")
     return ", ".join(filter(None, parts))
+
+
+def _dropout_words(results: Results) -> str:
+    """Name the rate of dropout, and the rates that layers have of their own."""
+    rate, own = fixed(results, "regularization.dropout"), layers_own(results, "dropout")
+    if own.replaced and len(own.others) == 1:
+        (rate,) = own.others
+    spatial = "spatial " if fixed(results, "regularization.spatial_dropout") else ""
+    rates = ", ".join(map(number_text, own.others))
+    words = f"{spatial}dropout {number_text(rate)}" if rate else ""
+    if not own.others or own.others == (rate,):
+        return words
+    if own.replaced:
+        return f"each layer's own {spatial}dropout ({rates})"
+    words = words or f"{'no ' if rate == 0 else ''}{spatial}dropout"
+    return f"{words} but where layers say otherwise ({rates})"
 
 
 def loss_words(results: Results, metrics: Collection[str]) -> str:

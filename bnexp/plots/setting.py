@@ -6,15 +6,17 @@ A key that is swept is left out, since panels or arms show it. No matplotlib her
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from bnexp.config import facts_of, with_values
-from bnexp.config.schema import PoolLayer
+from bnexp.config.schema import NetworkConfig, PoolLayer
 from bnexp.describe import DatasetFacts
 from bnexp.errors import BnexpError
 from bnexp.plan import run_id
-from bnexp.plots.words import join_words, layers_text, number_text, phrase
+from bnexp.plots.layers import layers_text
+from bnexp.plots.words import join_words, number_text, phrase
 from bnexp.store.results import Results
 
 #: Most characters that the hidden layers take.
@@ -97,6 +99,33 @@ def _counts(results: Results, facts: DatasetFacts | None, metrics: Collection[st
     return f"{join_words(parts)} examples" if parts else ""
 
 
+@dataclass(frozen=True)
+class LayersOwn:
+    """What layers have of their own that differs from the network's, in all networks of a figure.
+
+    ``replaced`` says that no layer is left that has the network's.
+    """
+
+    others: tuple[Any, ...]
+    replaced: bool
+
+
+def layers_own(results: Results, name: Literal["norm", "dropout"]) -> LayersOwn:
+    """Return the norms or the dropout rates that layers have of their own."""
+    common = fixed(results, "norm.kind" if name == "norm" else "regularization.dropout")
+    lists = results.axes.get("network.layers", (results.config.network.layers,))
+    values = [
+        getattr(layer, name)
+        for layers in lists
+        if isinstance(layers, tuple)
+        for layer in NetworkConfig.model_validate({"layers": layers}).layers
+        if not isinstance(layer, PoolLayer)
+    ]
+    others = dict.fromkeys(v for v in values if v is not None and v != common)
+    kept = any(v is None or v == common for v in values)
+    return LayersOwn(tuple(others), bool(others) and not kept)
+
+
 def network_words(results: Results, facts: DatasetFacts | None) -> str:
     """Name the layers from input to output, in short, and the activation."""
     layers = fixed(results, "network.layers")
@@ -133,21 +162,33 @@ def init_words(results: Results) -> str:
 
 
 def norm_words(results: Results) -> str:
-    """Name the norm and where it stands, or say that there is none."""
+    """Name the norm and where it stands, or say that there is none; so too of layers' own norms."""
     kind, place = fixed(results, "norm.kind"), fixed(results, "norm.place")
-    layers = fixed(results, "network.layers") or ()
-    if any(not isinstance(layer, PoolLayer) and layer.norm is not None for layer in layers):
-        words = "layers have norms of their own"
-    elif kind == "none":
+    own = layers_own(results, "norm")
+    kinds = {*results.axes.get("norm.kind", (kind,)), *own.others}
+    if own.replaced:
+        kinds = set(own.others)
+        kind = own.others[0] if len(own.others) == 1 else None
+    if kinds == {"none"}:
         return "no norm"
+    where = f" {place} the activation" if place is not None else ""
+    groups = fixed(results, "norm.groups")
+    count = f"{groups} groups" if "group" in kinds and groups not in (None, "auto") else ""
+
+    def named(kind: str) -> str:
+        words = phrase("norm.kind", kind)
+        return f"{words} ({count})" if count and kind == "group" else words
+
+    others = ", ".join(map(named, own.others))
+    words = named(kind) if kind else "norm" + (f" ({count} in group norm)" if count else "")
+    if not others or kinds == {kind}:
+        words += where
+    elif own.replaced:
+        words = f"each layer's own norm ({others}){where}"
+    elif kind == "none":
+        words += f" but where layers say otherwise ({others}{where})"
     else:
-        words = "norm" if kind is None else phrase("norm.kind", kind)
-        kinds = results.axes.get("norm.kind", (kind,))
-        groups = fixed(results, "norm.groups")
-        if "group" in kinds and groups not in (None, "auto"):
-            words += f" ({groups} groups)" if kind else f" ({groups} groups in group norm)"
-    if place is not None:
-        words += f" {place} the activation"
+        words += f"{where} but where layers say otherwise ({others})"
     if fixed(results, "norm.statistics") == "population":
         words += ", evaluated with population statistics"
     return words if words != "norm" else ""

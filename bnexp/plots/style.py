@@ -31,7 +31,18 @@ DASH_DOT: Dash = "-."
 DOTTED: Dash = ":"
 LONG_DASHED: Dash = (0.0, (8.0, 1.8))
 DASH_DOT_DOT: Dash = (0.0, (5.0, 1.3, 1.2, 1.3, 1.2, 1.3))
-DASHES: tuple[Dash, ...] = (SOLID, DASHED, DASH_DOT, DOTTED, LONG_DASHED, DASH_DOT_DOT)
+DASH_DASH_DOT: Dash = (0.0, (3.4, 1.2, 3.4, 1.2, 1.2, 1.2))
+SPACED_DOTS: Dash = (0.0, (1.2, 3.2))
+DASHES: tuple[Dash, ...] = (
+    SOLID,
+    DASHED,
+    DASH_DOT,
+    DOTTED,
+    LONG_DASHED,
+    DASH_DOT_DOT,
+    DASH_DASH_DOT,
+    SPACED_DOTS,
+)
 #: A scale from dark to light for many arms that are ordered numbers.
 RAMP = ("#440154", "#3B528B", "#21918C", "#5EC962")
 
@@ -55,6 +66,8 @@ CAPTION_SIZE = 7.5
 LEGEND_SIZE = 9.0
 
 LINE_WIDTH = 1.6
+#: Widths of the lowest and the uppermost of lines that would hide each other.
+UNDER_WIDTH, OVER_WIDTH = 3.2, 1.1
 SEED_WIDTH = 0.7
 SEED_ALPHA = 0.55
 BAND_ALPHA = 0.18
@@ -134,8 +147,8 @@ _NORM_LOOKS: Mapping[Any, LineStyle] = {
     "group": LineStyle(PURPLE, DOTTED),
     "batch_renorm": LineStyle(ORANGE, LONG_DASHED),
     "instance": LineStyle(SKY, DASH_DOT_DOT),
-    "rms": LineStyle(BLACK, DASH_DOT),
-    "noisy_batch": LineStyle(GREY, SOLID),
+    "rms": LineStyle(BLACK, DASH_DASH_DOT),
+    "noisy_batch": LineStyle(GREY, SPACED_DOTS),
 }
 
 
@@ -147,7 +160,7 @@ def line_styles(arms: Sequence[Mapping[str, Any]]) -> list[LineStyle]:
     """
     if len(arms) > MAX_ARMS:
         return [LineStyle(_ramp(i / (len(arms) - 1)), SOLID) for i in range(len(arms))]
-    plain = [LineStyle(COLORS[i], DASHES[i % len(DASHES)]) for i in range(len(arms))]
+    plain = [LineStyle(COLORS[i], DASHES[i]) for i in range(len(arms))]
     norms = [_NORM_LOOKS.get(arm.get("norm.kind")) for arm in arms]
     rests = [tuple((k, v) for k, v in arm.items() if k != "norm.kind") for arm in arms]
     distinct = list(dict.fromkeys(rests))

@@ -7,16 +7,15 @@ axis would look alike, and all of them where there are at most four.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from itertools import groupby
 from pathlib import PurePath
 from typing import Any, get_args
 
 from bnexp.config.schema import Config
 from bnexp.config.schema.base import NormKind
 from bnexp.describe import DATASETS, norm_words
+from bnexp.plots.layers import layers_text, options_width
 
 #: What the y axis says for each metric.
 METRIC_WORDS: Mapping[str, str] = {
@@ -111,8 +110,6 @@ _BARE = frozenset(
         "data.name",
     }
 )
-#: What a layer in words says beside its kind and size.
-_OPTIONS = re.compile(r"(?<=[0-9])( [a-z_]+ [^ ]+)+$| kind max$")
 #: Keys whose values are paths of files.
 _FILES = ("data.path", "data.test_path")
 #: Most characters of a list of layers in a title or a legend; more only where two look alike.
@@ -143,39 +140,6 @@ def number_text(value: float, *, digits: int = 3, plain: bool = False) -> str:
     return power if mantissa == "1" else f"{mantissa}×{power}"
 
 
-def layers_text(layers: Iterable[Any], *, plain: bool = False, width: int | None = None) -> str:
-    """Return hidden layers in short: ``100×5-50`` for five layers of 100 and one of 50.
-
-    Layers in words have commas between: ``conv 8 ×2, pool 2, 256``. What is longer than ``width``
-    characters loses the layers' own options first, then layers in the middle.
-    """
-    named = [str(layer) for layer in layers]
-    text, parts = _joined(named, plain)
-    if width is None or len(text) <= width:
-        return text
-    bare = [_OPTIONS.sub("", layer).removeprefix("dense ") for layer in named]
-    text, parts = _joined(bare, plain)
-    gap = "..." if plain else "…"
-    separator = ", " if ", " in text else "-"
-    for kept in range(len(parts) - 1, 1, -1):
-        if len(text) <= width:
-            break
-        text = separator.join((*parts[: kept - kept // 2], gap, *parts[len(parts) - kept // 2 :]))
-    return text
-
-
-def _joined(layers: Iterable[str], plain: bool) -> tuple[str, list[str]]:
-    """Return layers as one text and as its parts, equal neighbours told once."""
-    times = "x" if plain else "×"
-    parts, words = [], False
-    for layer, group in groupby(layers):
-        count = len(list(group))
-        space = "" if layer.isdigit() else " "
-        words = words or bool(space)
-        parts.append(layer if count == 1 else f"{layer}{space}{times}{count}")
-    return (", " if words else "-").join(parts) or "none", parts
-
-
 def join_words(words: Sequence[str]) -> str:
     """Return words as people list them: ``a``, ``a and b``, ``a, b and c``."""
     return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
@@ -199,8 +163,9 @@ def value_labels(
     """
     values = axes[key]
     texts: list[str] = []
+    widths = dict(enumerate((*options_width(values, plain), *_LAYERS_WIDTHS)))
     for attempt, digits in enumerate(range(3, 18)):
-        width = dict(enumerate(_LAYERS_WIDTHS)).get(attempt)
+        width = widths.get(attempt)
         texts = [_value_text(key, value, digits, plain, width) for value in values]
         if len(set(texts)) == len(set(values)):
             break

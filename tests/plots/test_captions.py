@@ -119,7 +119,35 @@ CNN = "data: {name: cifar10}\nnetwork: {layers: [conv 8, conv 8, pool 2, conv 16
         ),
         (
             "network: {layers: [dense 9 norm batch]}",
-            ["layers have norms of their own before the activation"],
+            ["batch norm before the activation", "8×8 – dense 9 norm batch – 10 ReLU"],
+        ),
+        (
+            "network: {layers: [9, dense 9 norm batch]}\nnorm: {place: after}",
+            ["no norm but where layers say otherwise (batch norm after the activation)"],
+        ),
+        (
+            "network: {layers: [dense 9 norm none, 9]}\nnorm: {kind: batch}",
+            ["batch norm before the activation but where layers say otherwise (no norm)"],
+        ),
+        (
+            "network: {layers: [dense 9 norm group, dense 9 norm none]}\n"
+            "norm: {kind: batch, groups: 3}",
+            ["each layer's own norm (group norm (3 groups), no norm) before the activation"],
+        ),
+        ("network: {layers: [dense 9 norm none]}\nnorm: {kind: batch}", ["no norm"]),
+        ("network: {layers: [pool 2, dense 9 norm none]}", ["no norm"]),
+        (
+            "network: {layers: [9, dense 9 dropout 0.25]}",
+            ["no dropout but where layers say otherwise (0.25)"],
+        ),
+        (
+            "network: {layers: [9, dense 9 dropout 0]}\nregularization: {dropout: 0.5}",
+            ["dropout 0.5 but where layers say otherwise (0)"],
+        ),
+        ("network: {layers: [dense 9 dropout 0.25]}", ["dropout 0.25"]),
+        (
+            "network: {layers: [dense 9 dropout 0.25, dense 9 dropout 0.5]}",
+            ["each layer's own dropout (0.25, 0.5)"],
         ),
         (
             "regularization: {l1: 0.1, lp: 0.2, p: 1.5, dropout: 0.3, label_smoothing: 0.4}",
@@ -161,6 +189,22 @@ def test_what_all_runs_share_is_said(config, said):
             "norm (5 groups in group norm) before the activation",
         ),
         ("name: a", {"network.layers": ((10,), (20,))}, "ReLU"),
+        ("name: a", {"network.layers": ((10,), ("dense 9 norm none",))}, "no norm"),
+        (
+            "name: a",
+            {"network.layers": ((10,), ("dense 9 norm batch dropout 0.1",))},
+            "no norm but where layers say otherwise (batch norm before the activation)",
+        ),
+        (
+            "name: a",
+            {"network.layers": ((10,), ("dense 9 norm batch dropout 0.1",))},
+            "no dropout but where layers say otherwise (0.1)",
+        ),
+        (
+            "network: {layers: [9, dense 9 norm layer]}",
+            {"norm.kind": ("batch", "none")},
+            "norm before the activation but where layers say otherwise (layer norm)",
+        ),
     ],
 )
 def test_what_is_swept_is_left_out(config, axes, said):

@@ -5,14 +5,14 @@ from dataclasses import replace
 import matplotlib as mpl
 import numpy as np
 import pytest
-from make_results import ARMS, SCALES, all_done, diverging_scales, make_results
+from make_results import ARMS, SCALES, all_done, book_config, diverging_scales, make_results
 from see_figure import arms, assert_no_overlap, caption, marks, words
 
 from bnexp.errors import ConfigError
 from bnexp.plan import AxisValue
-from bnexp.plots import plot_grid
+from bnexp.plots import plot_curves, plot_grid
 from bnexp.plots.frame import PageFigure
-from bnexp.plots.style import MARK_SIZE
+from bnexp.plots.style import LINE_WIDTH, MARK_SIZE
 from bnexp.store.results import Results
 
 
@@ -263,6 +263,42 @@ def test_a_single_axis_of_few_values_is_compared_in_one_panel():
     assert axes.get_title() == ""
     assert axes.get_ylim() == (0.0, 1.0)
     assert_no_overlap(figure)
+
+
+def test_lines_that_coincide_are_all_seen():
+    results = make_results({"optimizer.kind": ("adam", "adamw", "sgd")})
+    first, second, third = results.runs
+    runs = {**results.runs, second: results.runs[first]}
+    (axes,) = plot_grid(replace(results, runs=runs)).axes
+    under, over, apart = (line.get_linewidth() for line in arms(axes).values())
+    assert under >= 2 * over
+    assert apart == LINE_WIDTH
+    runs[third] = results.runs[first]
+    (axes,) = plot_grid(replace(results, runs=runs)).axes
+    widths = [line.get_linewidth() for line in arms(axes).values()]
+    assert widths == sorted(set(widths), reverse=True)
+    assert len({line.get_linewidth() for line in arms(plot_grid(book()).axes[5]).values()}) == 1
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_one_record_at_the_end_has_room_on_both_sides(lost):
+    config = book_config(
+        training={"epochs": 1}, evaluate={"at": "epoch_end", "train": "all", "test": "none"}
+    )
+
+    def fate(values, seed):
+        return ("diverged", 0) if lost and values["norm.kind"] == "none" else ("done", 9)
+
+    results = make_results({"norm.kind": ARMS}, config=config, fate=fate)
+    (axes,) = plot_grid(results).axes
+    low, high = axes.get_xlim()
+    assert low < 1 < high
+    assert [x for x in axes.get_xticks() if low <= x <= high] == ([0, 1] if lost else [1])
+    assert [x for x, _ in marks(axes)] == ([0] if lost else [])
+    assert all(low <= x <= high for x, _ in marks(axes))
+    if not lost:
+        (axes, _) = plot_curves(make_results({}, config=config)).axes
+        assert axes.get_xlim() == (0.5, 1.5)
 
 
 def test_the_legend_is_read_row_by_row():

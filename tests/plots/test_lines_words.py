@@ -12,12 +12,13 @@ import pytest
 from make_results import ARMS, SCALES, book_config, diverging_scales, make_results
 
 from bnexp.plan import Cell
+from bnexp.plots.layers import layers_text
 from bnexp.plots.limits import y_scale
 from bnexp.plots.lines import Line, count_note, make_line, quantile
 from bnexp.plots.notes import Note, panel_notes, place_notes
 from bnexp.plots.panels import Panel
 from bnexp.plots.style import MAX_ARMS, line_styles
-from bnexp.plots.words import METRIC_WORDS, layers_text, number_text, value_labels
+from bnexp.plots.words import METRIC_WORDS, number_text, value_labels
 from bnexp.records import METRICS, Record, RunResult, Status
 
 
@@ -231,6 +232,32 @@ def test_layers_that_look_alike_when_cut_are_told_in_full():
     assert len(set(values.values())) == 2
 
 
+def test_options_of_layers_are_told_the_telling_ones_longest():
+    layers = ("conv 8 kernel 5 bias off norm batch", "dense 9 activation tanh dropout 0.5", 10)
+    for width, text in (
+        (80, "conv 8 kernel 5 bias off norm batch, dense 9 activation tanh dropout 0.5, 10"),
+        (70, "conv 8 kernel 5 norm batch, dense 9 activation tanh dropout 0.5, 10"),
+        (60, "conv 8 kernel 5 norm batch, dense 9 dropout 0.5, 10"),
+        (45, "conv 8 norm batch, dense 9 dropout 0.5, 10"),
+        (30, "conv 8, 9, 10"),
+    ):
+        assert layers_text(layers, width=width) == text
+
+
+def test_labels_of_layers_show_norm_and_dropout_where_there_is_room():
+    lists = (("conv 8 norm batch", "pool 2", "dense 100 dropout 0.5"), ("conv 16", "pool 2", 100))
+    labels = value_labels(book_config(), {"network.layers": lists}, "network.layers")
+    assert list(labels.values()) == [
+        "layers = conv 8 norm batch, pool 2, dense 100 dropout 0.5",
+        "layers = conv 16, pool 2, 100",
+    ]
+    long = tuple(f"conv {n} norm batch" for n in range(8, 20))
+    (label, _) = value_labels(
+        book_config(), {"network.layers": (long, (100,))}, "network.layers"
+    ).values()
+    assert len(label) < 45
+
+
 def test_every_metric_has_its_words():
     assert tuple(METRIC_WORDS) == METRICS
 
@@ -248,6 +275,7 @@ KINDS = ("none", "batch", "batch_renorm", "layer", "group", "instance", "rms", "
 def test_each_norm_looks_the_same_whatever_it_is_compared_with():
     looks = dict(zip(KINDS, line_styles([{"norm.kind": kind} for kind in KINDS]), strict=True))
     assert len({look.color for look in looks.values()}) == len(KINDS)
+    assert len({look.dash for look in looks.values()}) == len(KINDS)
     for kinds in itertools.permutations(KINDS, 2):
         pair = line_styles([{"norm.kind": kind} for kind in kinds])
         assert pair == [looks[kind] for kind in kinds]
@@ -266,6 +294,9 @@ def test_styles_tell_arms_apart():
     for count in (*range(1, MAX_ARMS + 1), 20):
         looks = line_styles([{"optimizer.lr": i} for i in range(count)])
         assert len(set(looks)) == count
+        if count <= MAX_ARMS:
+            assert len({look.color for look in looks}) == count
+            assert len({look.dash for look in looks}) == count
     crossed = [{"norm.kind": k, "optimizer.lr": v} for k in ("none", "batch") for v in range(4)]
     looks = line_styles(crossed)
     assert len(set(looks)) == 8

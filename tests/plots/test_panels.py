@@ -9,6 +9,7 @@ from bnexp.plots import select_panels
 from bnexp.plots.layout import grid_shape
 from bnexp.plots.panels import Selection
 
+OPTIMIZERS = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw")
 LRS = (0.1, 0.01, 0.001)
 Axes = dict[str, tuple[AxisValue, ...]]
 
@@ -48,6 +49,10 @@ def test_the_book_by_default():
         ({"optimizer.lr": LRS}, {}, None, ("optimizer.lr",)),
         ({"init.scale": SCALES[:6]}, {}, None, ("init.scale",)),
         ({"init.scale": SCALES[:7]}, {}, "init.scale", ()),
+        ({"optimizer.kind": OPTIMIZERS}, {}, None, ("optimizer.kind",)),
+        ({"init.scheme": tuple("abcdefgh")}, {}, None, ("init.scheme",)),
+        ({"data.name": tuple("abcdefghi")}, {}, "data.name", ()),
+        ({"data.train": (*range(1, 7), "all")}, {}, "data.train", ()),
         ({"optimizer.lr": LRS}, {"panel": "optimizer.lr"}, "optimizer.lr", ()),
         ({"norm.kind": ARMS}, {"panel": "norm.kind"}, "norm.kind", ()),
         ({"optimizer.lr": LRS}, {"arm": "optimizer.lr"}, None, ("optimizer.lr",)),
