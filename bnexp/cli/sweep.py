@@ -21,7 +21,8 @@ from bnexp.cli.streams import say
     multiple=True,
     help="Sweep a key of the config; may be given often. SPEC is logspace(A, B, N) (powers of "
     "ten; logspace alone is 0, -4, 16), linspace(A, B, N), or values with commas. In a shell "
-    "brackets need quotes: --axis 'optimizer.lr=logspace(-3, 0, 4)'.",
+    "brackets need quotes: --axis 'optimizer.lr=logspace(-3, 0, 4)', or "
+    "--axis 'network.layers=[32], [64, 32]'.",
 )
 @click.option(
     "--seeds",
@@ -52,11 +53,15 @@ def command(config: Path | None, as_json: bool, dry_run: bool, **options: Any) -
     """
     from bnexp.cli.plans import print_plan
     from bnexp.config import load_sweep
+    from bnexp.config.spec import explain_exponents
 
     named = {name: options.pop(name) for name in ("axes", "weights", "seeds", "seed", "overrides")}
     loaded = load_sweep(config, **named)
     if not loaded.sweep.axes:
         say("note: this config sweeps nothing; name what to vary with --axis or --weights")
+    for spec in (*(axis.partition("=")[2] for axis in named["axes"]), named["weights"] or ""):
+        if what := explain_exponents(spec):
+            say(f"note: {what}")
     if dry_run:
         where = {name: options[name] for name in ("output", "jobs", "fresh")}
         print_plan(loaded, **where, as_json=as_json)

@@ -4,34 +4,15 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
-from typing import Any
-
-from pydantic import ValidationError
 
 from bnexp.config.fields import LAYER_LEAVES, LAYERS, Leaf
+from bnexp.config.layer_words import ALIASES, explain_words, is_allowed, near, wrong_size
 from bnexp.config.mistakes import Mark, Mistakes, shown
 from bnexp.config.nodes import ListNode, MapNode, Node, Scalar, plain
-from bnexp.config.scalars import number_remedy
+from bnexp.config.scalars import number_remedy, read_scalar
 from bnexp.config.schema.layers import LAYER_KINDS, layer_mapping
 from bnexp.config.words import explain_value
 
-#: What to write for a layer, by words that other programs have for it.
-_ALIASES = {
-    "linear": "dense",
-    "fc": "dense",
-    "conv2d": "conv",
-    "convolution": "conv",
-    "maxpool": "pool",
-    "max_pool": "pool",
-    "max-pool": "pool",
-    "avgpool": "average pool",
-    "avg_pool": "average pool",
-    "avg": "average",
-    "mean": "average",
-    "gap": "global pool",
-    "global_pool": "global pool",
-    "globalpool": "global pool",
-}
 _FOLLOWS = "follows each conv and dense layer by itself: leave it out, or set it for one layer"
 #: What is no layer here but stands among the layers in other programs, and what to do.
 _NO_LAYERS = {
@@ -52,13 +33,16 @@ _ALLOWED = (
     'allowed: 100, "conv 8", "pool 2", "average pool 2", "global pool", '
     "or a mapping such as {conv: 8, kernel: 5}"
 )
-_WORDS = ("dense", "conv", "pool", "average", "global", "max")
 
 
-def check_layer(node: Node, mistakes: Mistakes) -> None:
-    """Note every mistake in one entry of ``network.layers``."""
+def check_layer(node: Node, index: int, mistakes: Mistakes) -> None:
+    """Note every mistake in entry ``index`` (from 0) of ``network.layers``.
+
+    The messages count from 1: an argument has no line and column that tell one layer from another.
+    """
     for mark, key, what in _mistakes(node):
-        mistakes.add(mark, f"{LAYERS.key}.{key}" if key else LAYERS.key, what)
+        full_key = f"{LAYERS.key}.{key}" if key else LAYERS.key
+        mistakes.add(mark, full_key, f"layer {index + 1}: {what}")
 
 
 def _mistakes(node: Node) -> Iterator[tuple[Mark, str, str]]:
@@ -70,12 +54,12 @@ def _mistakes(node: Node) -> Iterator[tuple[Mark, str, str]]:
     value = plain(node)
     mapping = None if isinstance(node, ListNode) else layer_mapping(value)
     if mapping is None:
-        yield node.mark, "", f"{_explain(node)}; {_ALLOWED}"
+        yield _explain_no_layer(node)
     elif isinstance(value, str):
         scalars = ((key, Scalar(node.mark, str(text), text)) for key, text in mapping.items())
         yield from _mapping_mistakes(node.mark, [(key, node.mark, one) for key, one in scalars])
-    elif not _is_layer(value):
-        yield node.mark, "", f"{shown(_text(node))} is not a layer; {_ALLOWED}"
+    elif not is_allowed(LAYERS, [value]):
+        yield node.mark, "", explain_value(LAYER_LEAVES["dense"]["dense"], node)
 
 
 def _mapping_mistakes(
@@ -92,20 +76,8 @@ def _mapping_mistakes(
             yield place, key, _explain_key(kinds[0], key, leaves)
         elif key == "stride" and values.get("pool") == "global":
             yield place, key, "a global pool has one window and no stride; leave it out"
-        elif not _is_allowed(leaves[key], values[key]):
+        elif not is_allowed(leaves[key], values[key]):
             yield node.mark, key, explain_value(leaves[key], node)
-
-
-def _is_allowed(leaf: Leaf, value: Any) -> bool:
-    try:
-        leaf.read(value)
-    except ValidationError:
-        return False
-    return True
-
-
-def _is_layer(value: Any) -> bool:
-    return _is_allowed(LAYERS, [value])
 
 
 def _explain_key(kind: str, key: str, leaves: Mapping[str, Leaf]) -> str:
@@ -122,47 +94,35 @@ def _explain_kinds(keys: list[str], kinds: list[str]) -> str:
         plain_key = key.strip().lower()
         if plain_key in _NO_LAYERS:
             return _NO_LAYERS[plain_key]
-        meant = _ALIASES.get(plain_key) or _near(plain_key, tuple(LAYER_KINDS))
+        meant = ALIASES.get(plain_key) or near(plain_key, LAYER_KINDS)
         if meant:
             return f"{{{shown(key)}: ...}} is not a layer, did you mean {meant}?"
     return f"{{{shown(keys[0])}: ...}} is not a layer" if keys else "{} is not a layer"
 
 
-def _explain(node: Node) -> str:
+def _explain_no_layer(node: Node) -> tuple[Mark, str, str]:
     """Say what is wrong with a value that is neither a number nor words for a layer."""
+    text = _text(node)
+    if isinstance(plain(node), str):
+        words = text.lower().split()
+        if words and words[0] in _NO_LAYERS:
+            return node.mark, "", f"{_NO_LAYERS[words[0]]}; {_ALLOWED}"
+        if wrong := wrong_size(text):
+            kind, size = wrong
+            leaf = LAYER_LEAVES[kind][kind]
+            return node.mark, kind, explain_value(leaf, Scalar(node.mark, size, read_scalar(size)))
+    return node.mark, "", f"{_explain(node, text)}; {_ALLOWED}"
+
+
+def _explain(node: Node, text: str) -> str:
     if isinstance(node, ListNode):
         return "a list is not a layer"
-    text = _text(node)
+    reason = None
     if isinstance(plain(node), str):
         if remedy := number_remedy(text):
             return remedy
-        words = text.strip().lower().split()
-        if words and words[0] in _NO_LAYERS:
-            return _NO_LAYERS[words[0]]
-        if meant := _meant(text):
-            return f"{shown(text)} is not a layer, did you mean {meant}?"
-    return f"{shown(text) or 'nothing'} is not a layer"
-
-
-def _meant(text: str) -> str | None:
-    """Return the words for a layer that a text may mean."""
-    lower = text.strip().lower()
-    word = lower.rstrip("0123456789 ")
-    if lower.partition(" ")[0] in _ALIASES:  # conv2d ends in a digit of its own
-        word = lower.partition(" ")[0]
-    size = next((part for part in lower[len(word) :].split() if part.isdigit()), "")
-    parts = [_ALIASES.get(part) or _near(part, _WORDS) for part in word.split()]
-    if not parts or None in parts:
-        return None
-    kind = " ".join(part for part in parts if part)
-    if kind in ("global pool", "pool global"):
-        return "global pool"
-    found = f"{kind} {size.lstrip('0') or ('2' if kind.endswith('pool') else '8')}"
-    return found if layer_mapping(found) else None
-
-
-def _near(word: str, words: tuple[str, ...]) -> str | None:
-    return next(iter(difflib.get_close_matches(word, words, 1, 0.7)), None)
+        reason = explain_words(text)
+    return f"{shown(text) or 'nothing'} is not a layer{reason or ''}"
 
 
 def _text(node: Node) -> str:

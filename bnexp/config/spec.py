@@ -63,6 +63,28 @@ def parse_space(text: str) -> tuple[float, ...] | None:
     return tuple(_space(name == "logspace", first, last, count))
 
 
+def explain_exponents(text: str) -> str | None:
+    """Say how to write a ``logspace`` that seems to be given its ends, not their exponents.
+
+    That is one between positive numbers, the lower of them 0.1, 0.01, 0.001, ... None for any other
+    text, also a malformed one.
+    """
+    match = _SPACE.fullmatch(text.strip())
+    if match is None or match[1] != "logspace":
+        return None
+    args = [arg.strip() for arg in re.split("[,:]", match["args"] or match["colons"] or "")]
+    try:
+        first, last = (_number("logspace", arg) for arg in args[:2])
+    except (ConfigError, ValueError):
+        return None
+    low = min(first, last)
+    if not 0 < low < 1 or _EXACT.log10(low) % 1:
+        return None
+    powers = [f"{float(_EXACT.log10(end)):.4g}" for end in (first, last)]
+    meant = ", ".join([*powers, *args[2:]])
+    return f"logspace takes exponents: logspace({meant}) is {first} to {last}"
+
+
 def split_list(text: str) -> tuple[str, ...]:
     """Split a text at its commas, but for those inside brackets. Raises ``ConfigError``."""
     pieces, start, level = [], 0, 0

@@ -59,6 +59,8 @@ def _explain(error: yaml.MarkedYAMLError) -> str:
             if part in context:
                 return remedy.format(where=where)
     if "expected '<document start>'" in problem:
+        if error.problem_mark is not None and error.problem_mark.line == 0:
+            return "text follows where the value ends; put commas between values"
         return "this line does not belong to the mapping before it; give all keys one indent"
     if found:
         return f'a value is missing before "{found[1]}"'

@@ -36,8 +36,8 @@ def read_value(leaf: Leaf, node: Node, mistakes: Mistakes) -> Any:
     """Return the value of ``node`` as the schema keeps it, or note a mistake: ``REFUSED``."""
     if leaf is LAYERS and isinstance(node, ListNode):
         before = len(mistakes.found)
-        for item in node.items:
-            check_layer(item, mistakes)
+        for index, item in enumerate(node.items):
+            check_layer(item, index, mistakes)
         if len(mistakes.found) > before:
             return REFUSED
     try:
@@ -59,7 +59,11 @@ def read_axis(draft: Draft, key: str, entry: Entry) -> tuple[Any, ...] | None:
     before = len(mistakes.found)
     values: list[Any] = []
     first: dict[Any, Scalar | ListNode | MapNode] = {}
-    for node in _axis_nodes(leaf, where, entry.value, mistakes):
+    nodes = _axis_nodes(leaf, where, entry.value, mistakes)
+    if leaf is LAYERS and not entry.mark.line and (what := _explain_no_lists(nodes)):
+        mistakes.add(entry.mark, where, what)
+        return None
+    for node in nodes:
         value = _read_axis_value(leaf, where, node, mistakes)
         if value is REFUSED:
             continue
@@ -69,6 +73,18 @@ def read_axis(draft: Draft, key: str, entry: Entry) -> tuple[Any, ...] | None:
             first[value] = node
             values.append(value)
     return tuple(values) if len(mistakes.found) == before else None
+
+
+def _explain_no_lists(nodes: list[Node]) -> str | None:
+    """Say how to write the layers of an argument that lacks their brackets; None if it has some."""
+    texts = [shown(node.text) for node in nodes if isinstance(node, Scalar)]
+    if not texts or len(texts) < len(nodes):
+        return None
+    more = ", ..." if len(texts) > 3 else ""
+    one = f"[[{', '.join(texts[:3])}{more}]]"
+    each = ", ".join(f"[{text}]" for text in texts[:3]) + more
+    write = one if len(texts) == 1 else f"{each} for {len(texts):,} networks or {one} for one"
+    return f"a value of this axis is a list of layers; write {write}, in quotes in a shell"
 
 
 def explain_axis_key(key: str) -> str | None:

@@ -71,6 +71,14 @@ def test_sweep_prints_a_table_and_extends_what_is_there(call):
     ]
 
 
+def test_sweep_notes_ends_given_for_exponents(call):
+    note = "note: logspace takes exponents: logspace(-3, 0, 2) is 0.001 to 1\n"
+    spec = "logspace(0.001, 1, 2)"
+    for option in (("--axis", f"optimizer.lr={spec}"), ("--weights", spec)):
+        ended = call("sweep", "tiny.yaml", *option, "--dry-run")
+        assert (ended.code, ended.stderr) == (0, note)
+
+
 def test_sweep_without_axes_says_so(call):
     ended = call("sweep", "tiny.yaml", "--dry-run")
     assert ended.code == 0

@@ -1,10 +1,20 @@
 """Layers in a config: their forms, what is written out, and mistakes at their places."""
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bnexp.config import Config, dump_config, load_text, network_spec, resolve, with_values
+from bnexp.config import (
+    Config,
+    ConfigMistakesError,
+    dump_config,
+    load_text,
+    network_spec,
+    resolve,
+    with_values,
+)
 from bnexp.config.schema import ConvLayer, DenseLayer, NetworkConfig, PoolLayer
 from bnexp.config.schema.layers import layer_mapping
 
@@ -12,6 +22,7 @@ ALLOWED = (
     'allowed: 100, "conv 8", "pool 2", "average pool 2", "global pool", '
     "or a mapping such as {conv: 8, kernel: 5}"
 )
+UNITS = "allowed: a whole number from 1 to 100,000"
 
 
 @pytest.mark.parametrize(
@@ -113,12 +124,14 @@ def test_layers_are_values_of_an_axis():
         ("maxpool 3", f": maxpool 3 is not a layer, did you mean pool 3?; {ALLOWED}"),
         ("globl pool", f": globl pool is not a layer, did you mean global pool?; {ALLOWED}"),
         ("conv", f": conv is not a layer, did you mean conv 8?; {ALLOWED}"),
-        ("conv 8 kernel", f": conv 8 kernel is not a layer; {ALLOWED}"),
-        ("conv 8 conv 9", f": conv 8 conv 9 is not a layer; {ALLOWED}"),
+        ("conv 8 kernel", ": conv 8 kernel is not a layer: kernel has no value; write "
+         f"kernel 5; {ALLOWED}"),
+        ("conv 8 conv 9", ": conv 8 conv 9 is not a layer: these are two layers; put a comma "
+         f"between them; {ALLOWED}"),
         ("xyz", f": xyz is not a layer; {ALLOWED}"),
         ("on", f": on is not a layer; {ALLOWED}"),
-        ("1.5", f": 1.5 is not a layer; {ALLOWED}"),
-        ("100_001", f": 100_001 is not a layer; {ALLOWED}"),
+        ("1.5", f": 1.5 is not a whole number; {UNITS}"),
+        ("100_001", f": 100_001 is out of range; {UNITS}"),
         ("null", f": null is not a layer; {ALLOWED}"),
         ("[1]", f": a list is not a layer; {ALLOWED}"),
         ("{}", f": {{}} is not a layer; {ALLOWED}"),
@@ -133,12 +146,74 @@ def test_layers_are_values_of_an_axis():
         ("conv 8 kernel 0", ".kernel: 0 is out of range; allowed: a whole number from 1 to 1,000"),
         ("pool 2000", ".pool: 2000 is out of range; allowed: a whole number from 1 to 1,000 or "
          "global"),
+        ("-5", f": -5 is out of range; {UNITS}"),
+        ("conv 0", f".conv: 0 is out of range; {UNITS}"),
+        ("conv -3", f".conv: -3 is out of range; {UNITS}"),
+        ("conv eight", f".conv: eight is not a number; {UNITS}"),
+        ("conv 08", f": conv 08 is not a layer, did you mean conv 8?; {ALLOWED}"),
+        ("conv " + "9" * 5000, f".conv: {'9' * 37}... is not a finite number; {UNITS}"),
+        ("pool 0", ".pool: 0 is out of range; allowed: a whole number from 1 to 1,000 or "
+         "global"),
+        ("conv 8 kernel 5 kernel 3", ": conv 8 kernel 5 kernel 3 is not a layer: kernel "
+         f"stands twice; keep one; {ALLOWED}"),
+        ("100 norm", ": 100 norm is not a layer: norm has no value; write norm batch; "
+         f"{ALLOWED}"),
     ],
 )  # fmt: skip
 def test_a_layer_that_is_none(layer, what, mistakes_of):
+    key, _, what = what.partition(": ")
     assert mistakes_of(f"network:\n  layers: [10, {layer}]") == [
-        f"c.yaml:2:16: network.layers{what}"
+        f"c.yaml:2:16: network.layers{key}: layer 2: {what}"
     ]
+
+
+@pytest.mark.parametrize(
+    ("layer", "meant"),
+    [
+        ("100 activation tanh", "dense 100 activation tanh"),
+        ("100 ReLU", "dense 100 activation relu"),
+        ("100 bn", "dense 100 norm batch"),
+        ("fc 50 tanh dropout 0.1", "dense 50 activation tanh dropout 0.1"),
+        ("pool 2 average", "average pool 2"),
+        ("pool 2 max", "pool 2"),
+        ("avg pool 2", "average pool 2"),
+        ("average pool 3 2", "average pool 3 stride 2"),
+        ("pool 2x2", "pool 2"),
+        ("global average pool 2", "global pool"),
+        ("global max pool", "global pool kind max"),
+        ("conv 8 3x3", "conv 8 kernel 3"),
+        ("conv 8 5 same relu", "conv 8 kernel 5 padding same activation relu"),
+        ("conv 8 kernle 5 tanh", "conv 8 kernel 5 activation tanh"),
+        ("conv relu", "conv 8 activation relu"),
+    ],
+)
+def test_what_words_may_mean_is_a_layer(layer, meant, mistakes_of):
+    (mistake,) = mistakes_of(f"network: {{layers: [{layer}]}}")
+    assert f"{layer} is not a layer, did you mean {meant}?; {ALLOWED}" in mistake
+    assert load_text(f"network: {{layers: [{meant}]}}").network.layers
+
+
+WORDS = """conv pool dense average avg global max
+8 0 -3 3x3 \u00b2 kernel stride relu norm bias same x"""
+
+
+@settings(derandomize=True, deadline=None, database=None)
+@given(st.lists(st.sampled_from(WORDS.split()), min_size=1, max_size=6))
+def test_any_words_are_a_layer_or_explained(words):
+    text = " ".join(words)
+    try:
+        load_text(f"network: {{layers: [{text}]}}")
+    except ConfigMistakesError as error:
+        for mistake in error.mistakes:
+            assert "layer 1: " in mistake
+            if meant := re.search(r"is not a layer, did you mean ([^?]+)\?", mistake):
+                load_text(f"network: {{layers: [{meant[1]}]}}")
+
+
+@pytest.mark.parametrize("word", ["average ", "global ", "conv ", "stride 1 ", "x", "8 ", "x "])
+def test_endless_words_are_refused_in_time(word, mistakes_of):
+    words = word * 25_000
+    assert len(mistakes_of(f"network: {{layers: [pool 2 {words}, {words}]}}")) == 2
 
 
 def test_mistakes_inside_layers_are_placed_and_told_at_once(mistakes_of):
@@ -157,26 +232,27 @@ network:
 """
     dense = "dense, bias, activation, norm, dropout"
     assert mistakes_of(text) == [
-        "c.yaml:3:12: network.layers.conv: 0 is out of range; "
+        "c.yaml:3:12: network.layers.conv: layer 1: 0 is out of range; "
         "allowed: a whole number from 1 to 100,000",
-        "c.yaml:3:15: network.layers.kernal: unknown key; did you mean kernel?",
-        "c.yaml:3:35: network.layers.padding: smae is not allowed, did you mean same?; "
+        "c.yaml:3:15: network.layers.kernal: layer 1: unknown key; did you mean kernel?",
+        "c.yaml:3:35: network.layers.padding: layer 1: smae is not allowed, did you mean same?; "
         "allowed: same, valid or a whole number from 0 to 1,000",
-        "c.yaml:3:41: network.layers.bais: unknown key; did you mean bias?",
-        f"c.yaml:4:16: network.layers.kernel: unknown key; allowed in a dense layer: {dense}",
-        "c.yaml:6:13: network.layers.stride: a list is not allowed here; "
+        "c.yaml:3:41: network.layers.bais: layer 1: unknown key; did you mean bias?",
+        f"c.yaml:4:16: network.layers.kernel: layer 2: unknown key; "
+        f"allowed in a dense layer: {dense}",
+        "c.yaml:6:13: network.layers.stride: layer 3: a list is not allowed here; "
         "allowed: a whole number from 1 to 1,000",
-        "c.yaml:7:11: network.layers.norm: btach is not known, did you mean batch?; allowed: none, "
-        "batch, batch_renorm, layer, group, instance, rms, noisy_batch",
-        "c.yaml:8:14: network.layers.dropout: 1 is out of range; "
+        "c.yaml:7:11: network.layers.norm: layer 3: btach is not known, did you mean batch?; "
+        "allowed: none, batch, batch_renorm, layer, group, instance, rms, noisy_batch",
+        "c.yaml:8:14: network.layers.dropout: layer 3: 1 is out of range; "
         "allowed: a number from 0 to 0.999999",
-        "c.yaml:9:11: network.layers.bias: maybe is neither on nor off; "
+        "c.yaml:9:11: network.layers.bias: layer 3: maybe is neither on nor off; "
         "allowed: on, off (true, false)",
-        "c.yaml:10:20: network.layers.stride: a global pool has one window and no stride; "
+        "c.yaml:10:20: network.layers.stride: layer 4: a global pool has one window and no stride; "
         "leave it out",
-        "c.yaml:11:12: network.layers.pool: half is not allowed; "
+        "c.yaml:11:12: network.layers.pool: layer 5: half is not allowed; "
         "allowed: a whole number from 1 to 1,000 or global",
-        "c.yaml:11:24: network.layers.kind: avg is not known, did you mean average?; "
+        "c.yaml:11:24: network.layers.kind: layer 5: avg is not known, did you mean average?; "
         "allowed: max, average",
     ]
 
@@ -184,8 +260,8 @@ network:
 def test_mistakes_in_layers_of_an_axis(mistakes_of):
     text = "sweep: {axes: {network.layers: [[conv 8, x], [{conv: 8, kernal: 3}]]}}"
     assert mistakes_of(text, overrides=["network.layers=[conv 8, {pool: 2, knd: max}]"]) == [
-        f"c.yaml:1:42: sweep.axes.network.layers: x is not a layer; {ALLOWED}",
-        "c.yaml:1:57: sweep.axes.network.layers.kernal: unknown key; did you mean kernel?",
-        "--set network.layers=[conv 8, {pool: 2, knd: max}]: network.layers.knd: unknown key; "
-        "did you mean kind?",
+        f"c.yaml:1:42: sweep.axes.network.layers: layer 2: x is not a layer; {ALLOWED}",
+        "c.yaml:1:57: sweep.axes.network.layers.kernal: layer 1: unknown key; did you mean kernel?",
+        "--set network.layers=[conv 8, {pool: 2, knd: max}]: network.layers.knd: layer 2: "
+        "unknown key; did you mean kind?",
     ]

@@ -48,11 +48,14 @@ plot: {y: test_acc}
         "c.yaml:3:14: data.name: minst is not known, did you mean mnist?; "
         "allowed: digits, mnist, fashion-mnist, cifar10, npz, csv",
         f"c.yaml:3:21: data.shuffle: unknown key; allowed: {DATA}",
-        f"c.yaml:5:17: network.layers: conv8 is not a layer, did you mean conv 8?; {LAYER}",
-        f"c.yaml:5:24: network.layers: {{pol: ...}} is not a layer, did you mean pool?; {LAYER}",
-        f"c.yaml:5:34: network.layers: -3 is not a layer; {LAYER}",
-        "c.yaml:5:38: network.layers: 012 begins with 0, which some readers take for base 8; "
-        f"write 12; {LAYER}",
+        "c.yaml:5:17: network.layers: layer 2: conv8 is not a layer, did you mean conv 8?; "
+        f"{LAYER}",
+        "c.yaml:5:24: network.layers: layer 3: {pol: ...} is not a layer, did you mean "
+        f"pool?; {LAYER}",
+        "c.yaml:5:34: network.layers: layer 4: -3 is out of range; "
+        "allowed: a whole number from 1 to 100,000",
+        "c.yaml:5:38: network.layers: layer 5: 012 begins with 0, which some readers take for "
+        f"base 8; write 12; {LAYER}",
         "c.yaml:6:15: network.activation: Relu is not known, did you mean relu?; allowed: relu, "
         "leaky_relu, elu, gelu, softplus, sigmoid, tanh",
         "c.yaml:7:15: init.scale: 1:30 is a number in base 60 to some readers and text to others; "
@@ -120,7 +123,7 @@ sweep:
         "c.yaml:9:5: sweep.axes.plot.y: keys of plot are not swept; they change nothing in a run",
         "c.yaml:10:22: sweep.axes.network.layers: 50 is not a list; write [50]; "
         "allowed: a list of at most 1,000 layers, such as [100, 100] or [conv 8, pool 2, 100]",
-        f"c.yaml:10:31: sweep.axes.network.layers: x is not a layer; {LAYER}",
+        f"c.yaml:10:31: sweep.axes.network.layers: layer 2: x is not a layer; {LAYER}",
         "c.yaml:11:19: sweep.axes.optimizer.lr: logspce(0, -4, 3) is not understood; "
         f"allowed: {forms}",
         "c.yaml:12:22: sweep.axes.training.epochs: 3.16227766017 is not a whole number; "
@@ -298,3 +301,31 @@ def test_a_wrong_override(mistakes_of):
     assert mistakes_of(None, overrides=["optimizer.lr=abc"]) == [
         "--set optimizer.lr=abc: optimizer.lr: abc is not a number; allowed: a number > 0"
     ]
+
+
+def test_an_axis_of_layers_shows_its_brackets(mistakes_of):
+    def wrong(axis):
+        (mistake,) = mistakes_of("name: x", axes=[axis])
+        return mistake.removeprefix(f"--axis {axis}: ")
+
+    lists = "network.layers: a value of this axis is a list of layers; write"
+    shell = "in quotes in a shell"
+    two = f"{lists} [32], [64] for 2 networks or [[32, 64]] for one, {shell}"
+    assert wrong("network.layers=32,64") == two
+    assert wrong("network.layers=[32,64]") == two
+    assert wrong("network.layers=[32]") == f"{lists} [[32]], {shell}"
+    assert wrong("network.layers=1,2,3,4") == (
+        f"{lists} [1], [2], [3], ... for 4 networks or [[1, 2, 3, ...]] for one, {shell}"
+    )
+    assert wrong("network.layers=[32]; [64]") == (
+        "text follows where the value ends; put commas between values"
+    )
+
+
+@pytest.mark.parametrize("spec", ["[32], [64]", "[[32], [64]]"])
+def test_an_axis_of_layers_is_read_as_it_is_shown(spec, load):
+    found = load("name: x", axes=[f"network.layers={spec}"]).sweep.axes
+    assert found == {"network.layers": ((32,), (64,))}
+    assert load("name: x", axes=["network.layers=[[32, 64]]"]).sweep.axes == {
+        "network.layers": ((32, 64),)
+    }

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bnexp.config import parse_spec
+from bnexp.config.spec import explain_exponents
 from bnexp.errors import ConfigError
 
 STEADY = settings(derandomize=True, deadline=None, max_examples=200, database=None)
@@ -104,3 +105,24 @@ def test_logspace_is_even_in_the_exponent(first, last, count):
         assert isinstance(value, float)
         assert math.log10(value) == pytest.approx(first + i * step, abs=1e-10)
         assert value == float(f"{value:.11e}")
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("logspace(0.001, 1, 4)", "logspace(-3, 0, 4) is 0.001 to 1"),
+        (" logspace:1:1e-2:3", "logspace(0, -2, 3) is 1 to 0.01"),
+        ("logspace(0.1, 0.5, 3)", "logspace(-1, -0.301, 3) is 0.1 to 0.5"),
+    ],
+)
+def test_ends_where_exponents_belong(text, meant):
+    assert explain_exponents(text) == f"logspace takes exponents: {meant}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["logspace", "logspace(-3, 0, 4)", "logspace(0, 1, 3)", "logspace(0.5, 1.5, 3)", "0.001, 1",
+     "linspace(0.001, 1, 4)", "logspace(0.1)", "logspace(0.1, x, 3)", "logspace(", ""],
+)  # fmt: skip
+def test_exponents_as_they_should_be(text):
+    assert explain_exponents(text) is None
