@@ -68,7 +68,6 @@ Count = Annotated[int, Field(ge=1), BeforeValidator(_whole)]
 CountOrAll = Literal["all"] | Count
 CountOrAuto = Annotated[Literal["auto"] | Count, BeforeValidator(_auto)]
 CountOrNone = Annotated[Literal["none"] | Count, BeforeValidator(_no_number)]
-Whole = Annotated[int, Field(ge=0), BeforeValidator(_whole)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
