@@ -51,7 +51,10 @@ class Evaluator:
     def add_batch(self, losses: Array, right: Array, batch: int) -> None:
         """Count a mini-batch: mean losses (K,) and right answers (K,) of ``batch`` examples."""
         if self.is_running:
-            self.running += np.stack([losses * batch, right, np.full(len(losses), batch)], axis=1)
+            total, answers, examples = self.running.T
+            total += losses * batch
+            answers += right
+            examples += batch
 
     def measure(
         self, *, last: bool, should_stop: Callable[[], bool] = lambda: False

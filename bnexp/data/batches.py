@@ -77,15 +77,15 @@ class Batches:
         different = tuple(dict.fromkeys(self.seeds))
         orders = {seed: self._order(seed, epoch) for seed in different}
         chosen = np.stack([orders[seed] for seed in self.seeds])
+        labels = self.y[chosen]
         changes: dict[int, Changes] = {}
         if self.augmentation is not None:
             draw = self.augmentation.draw
             changes = {seed: draw(seed, epoch, self.length) for seed in different}
         for start in range(0, self.length, self.batch_size):
             part = slice(start, start + self.batch_size)
-            indices = chosen[:, part]
             now = tuple(changes[seed][part] for seed in self.seeds) if changes else None
-            yield Batch(indices, self.y[indices], self, now)
+            yield Batch(chosen[:, part], labels[:, part], self, now)
 
     def gather(self, indices: NDArray[np.intp], changes: Sequence[Changes] | None = None) -> Array:
         """Return the examples of ``indices`` (K or 1, B) as (K or 1, I, B), in the one array."""

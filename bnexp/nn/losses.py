@@ -23,24 +23,30 @@ class SoftmaxCrossEntropy:
         shares = np.zeros(1) if smoothing is None else np.asarray(smoothing, np.float64)
         self._smoothing = shares
         self._smoothed = np.flatnonzero(shares)
+        self._places: dict[tuple[int, ...], NDArray[np.intp]] = {}
 
-    def measure(self, logits: Array, labels: NDArray[np.intp]) -> tuple[Array, NDArray[np.intp]]:
+    def measure(
+        self, logits: Array, labels: NDArray[np.intp], *, count: bool = True
+    ) -> tuple[Array, NDArray[np.intp]]:
         """Return each run's summed loss (K,), in float64 nats, and its right answers (K,).
 
-        An answer is the first class of largest logit. A logit that is infinite or not a number
-        gives a loss that is not finite, but for -inf at a wrong class, which is probability 0.
+        An answer is the first class of largest logit; without ``count`` none is looked at. A logit
+        that is infinite or not a number gives a loss that is not finite, but for -inf at a wrong
+        class, which is probability 0. The logits are C-contiguous.
         """
-        runs, _, batch = logits.shape
-        self._at = (np.arange(runs)[:, None], labels, np.arange(batch)[None, :])
-        right = self._count_right(logits, labels)
-        np.subtract(logits, logits.max(axis=1, keepdims=True), out=logits)
-        loss = -logits[self._at]
+        self._at = self._first_class(logits.shape) + labels * logits.shape[2]
+        top = np.maximum.reduce(logits, axis=1, keepdims=True)
+        right = self._count_right(logits, top, labels) if count else np.zeros(len(logits), np.intp)
+        np.subtract(logits, top, out=logits)
+        self._exp, self._flat = logits, logits.reshape(-1)
+        loss = self._flat.take(self._at)
+        np.negative(loss, out=loss)
         for k in self._smoothed:
             self._smooth(loss[k], logits[k], self._smoothing[k])
-        self._exp = np.exp(logits, out=logits)
-        self._sum = self._exp.sum(axis=1, keepdims=True)
+        np.exp(logits, out=logits)
+        self._sum = np.add.reduce(logits, axis=1, keepdims=True)
         loss += np.log(self._sum[:, 0])
-        return loss.astype(np.float64).sum(axis=1), right
+        return np.add.reduce(loss.astype(np.float64), axis=1), right
 
     def gradient(self) -> Array:
         """Return the gradient of the mean loss with respect to the logits (K, C, B)."""
@@ -48,10 +54,19 @@ class SoftmaxCrossEntropy:
         self._sum *= batch
         np.divide(self._exp, self._sum, out=self._exp)
         at_label = ((1 - self._smoothing) / batch).astype(self._exp.dtype)
-        self._exp[self._at] -= at_label[:, None]
+        self._flat[self._at] -= at_label[:, None]
         for k in self._smoothed:
             self._exp[k] -= self._exp.dtype.type(self._smoothing[k] / (classes * batch))
         return self._exp
+
+    def _first_class(self, shape: tuple[int, ...]) -> NDArray[np.intp]:
+        """Return where in all logits each example's first class is, (K, B)."""
+        places = self._places.get(shape)
+        if places is None:
+            runs, classes, batch = shape
+            places = np.arange(runs)[:, None] * (classes * batch) + np.arange(batch)
+            self._places[shape] = places
+        return places
 
     @staticmethod
     def _smooth(loss: Array, logits: Array, share: float) -> None:
@@ -59,6 +74,12 @@ class SoftmaxCrossEntropy:
         loss *= loss.dtype.type(1 - share)
         loss -= logits.sum(axis=0) * loss.dtype.type(share / len(logits))
 
-    def _count_right(self, logits: Array, labels: NDArray[np.intp]) -> NDArray[np.intp]:
+    def _count_right(
+        self, logits: Array, top: Array, labels: NDArray[np.intp]
+    ) -> NDArray[np.intp]:
+        is_top = logits == top
+        if np.count_nonzero(is_top) == top.size:
+            # No ties, nothing that is not a number: a third of what argmax takes.
+            return np.add.reduce(is_top.reshape(-1).take(self._at), axis=1, dtype=np.intp)
         right: NDArray[np.intp] = np.count_nonzero(logits.argmax(axis=1) == labels, axis=1)
         return right

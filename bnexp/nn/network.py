@@ -44,6 +44,7 @@ class Network:
         self.input_shape = spec.input_shape
         self.weighted = spec.weighted
         self.layers = build_layers(spec, numbers, Workspace(self.dtype), examples)
+        self.changing = [x for x in self.layers if type(x).start_step is not Layer.start_step]
         runs = len(numbers.seeds)
         decayed = [(layer, layer.weights) for layer in self.layers]
         others = [(layer, layer.others) for layer in self.layers]
@@ -85,7 +86,7 @@ class Network:
 
     def start_step(self, step: int, total: int) -> None:
         """Tell every layer that ``step`` of ``total`` updates are made."""
-        for layer in self.layers:
+        for layer in self.changing:
             layer.start_step(step, total)
 
     def forward(self, x: Array | slice, train: bool) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -51,6 +52,7 @@ class TrainingStack:
         self.optimizer = build_optimizer(configs, self.network)
         self.schedule = build_schedule(configs)
         self.clip = each(configs, lambda c: c.optimizer.clip)
+        self.clips = bool(self.clip.any())
         self.batches = build_batches(configs, dataset)
         self.evaluator = Evaluator(config, dataset, self.network, self.loss, self.penalty)
         self.diverged: dict[str, tuple[int, int]] = {}
@@ -120,7 +122,8 @@ class TrainingStack:
         self.step += 1
         x = batch.gather() if self.network.examples is None else batch.indices
         count = batch.labels.shape[1]
-        losses, right = self.loss.measure(self.network.forward(x, train=True), batch.labels)
+        logits = self.network.forward(x, train=True)
+        losses, right = self.loss.measure(logits, batch.labels, count=self.evaluator.is_running)
         losses /= count
         self.network.backward(self.loss.gradient())
         theta, grads = self.network.theta, self.network.grads
@@ -129,7 +132,8 @@ class TrainingStack:
             self.penalty.add_gradient(theta, grads)
         self.evaluator.add_batch(losses, right, count)
         self._mark_diverged(losses, epoch)
-        clip_gradients(grads, self.clip)
+        if self.clips:
+            clip_gradients(grads, self.clip)
         self.optimizer.step(theta, grads, self.step, self.schedule.factor(self.step))
 
     def evaluate(self, epoch: int, should_stop: Callable[[], bool]) -> bool:
@@ -176,7 +180,7 @@ class TrainingStack:
         return is_stopped(self.runs[k].config, (*self.records[k], record))
 
     def _mark_diverged(self, losses: Array, epoch: int) -> None:
-        if np.isfinite(losses).all():
+        if math.isfinite(np.add.reduce(losses)):
             return
         for k in np.flatnonzero(~np.isfinite(losses)):
             self.diverged.setdefault(self.runs[k].id, (epoch, self.step))

@@ -37,11 +37,14 @@ class Norm(Layer):
         """Repeat values of examples (..., B) for each pixel of a row: (..., W B)."""
         return values if self.width == 1 else np.tile(values, self.width)
 
-    def inverse_std(self, var: Array) -> Array:
+    def inverse_std(self, var: Array, out: Array | None = None) -> Array:
         """1 / sqrt(var + eps), and 0 where both are 0."""
-        s: Array = var + self.eps
+        s: Array = np.add(var, self.eps, out=out)
         np.sqrt(s, out=s)
-        np.reciprocal(s, out=s, where=s != 0 if self.some_eps_is_0 else True)
+        if self.some_eps_is_0:
+            np.reciprocal(s, out=s, where=s != 0)
+        else:
+            np.reciprocal(s, out=s)
         return s
 
     def times_gamma(self, values: Array) -> Array:

@@ -56,6 +56,9 @@ class BatchNorm(Norm):
         self.start_var = start_var
         self.passes = (Pixels if len(self.shape) == 3 else Features)(workspace)
         self.population = Population() if statistics == "population" else None
+        # Of the latest batch, each (K, C, 1); var, shift and rest are also scratch.
+        numbers = np.empty((7, len(eps), *vector), workspace.dtype)
+        self.centre, self.r, self.var, self.s, self.scale, self.shift, self.rest = numbers
 
     def start_state(self) -> None:
         """Set the running mean to 0 and the running variance to ``start_var``."""
@@ -67,32 +70,33 @@ class BatchNorm(Norm):
         if not train:
             return self._evaluate(x)
         self.c = self.passes.view(x)
-        centre, var = self._measure(self.c)
-        self.s = self.inverse_std(var)
+        self._measure(self.c)
+        self.inverse_std(self.var, out=self.s)
         if self.collecting:
             assert self.population is not None
-            self.population.collect(centre, self.r, var, self.passes.count(self.c))
+            self.population.collect(self.centre, self.r, self.var, self.passes.count(self.c))
             self._keep_batch()
         else:
-            self._follow(centre, var)
-        self.scale, shift = self._affine()
+            self._follow()
+        self._affine()
         y = self.buffer("y", x.shape)
-        self.passes.affine(self.c, self.scale, shift, self.passes.view(y))
+        self.passes.affine(self.c, self.scale, self.shift, self.passes.view(y))
         return y
 
     def backward(self, dy: Array) -> Array:
         """Write dgamma and dbeta, and overwrite dy with dx."""
         d = self.passes.view(dy)
-        dbeta, dgamma = self.passes.sums(d, self.c)
-        dgamma -= self.r * dbeta
+        dbeta, dgamma, rest = self.shift, self.var, self.rest
+        self.passes.sums(d, self.c, dbeta, dgamma)
+        dgamma -= np.multiply(self.r, dbeta, out=rest)
         dgamma *= self.s
         self.write_gradient("gamma", self._gamma_gradient(dgamma, dbeta))
         self.write_gradient("beta", dbeta)
-        share = self.scale / self.passes.count(d)
+        share = np.divide(self.scale, self.passes.count(d), out=rest)
         dgamma *= self.s
         dgamma *= share
         dbeta *= share
-        dbeta -= self.r * dgamma
+        dbeta -= np.multiply(self.r, dgamma, out=rest)
         self.passes.combine(d, self.c, self.scale, dgamma, dbeta)
         return d.reshape(dy.shape)
 
@@ -118,42 +122,49 @@ class BatchNorm(Norm):
             raise RuntimeError("this norm evaluates with running statistics")
         return self.population
 
-    def _measure(self, x: Array) -> tuple[Array, Array]:
-        """Leave x as c; return what was subtracted and the variance, both (K, C, 1)."""
-        count = self.passes.count(x)
+    def _measure(self, x: Array) -> None:
+        """Leave x as c; find what was subtracted, the mean that is left, and the variance."""
+        count, r, var = self.passes.count(x), self.r, self.var
         # Centre first: E[x^2] - mean^2 of x itself goes negative in float32.
-        centre, self.r, var = self.passes.centre(x)
-        self.r /= count
+        self.passes.centre(x, self.centre, r, var)
+        r /= count
         var /= count
-        var -= np.square(self.r)
+        var -= np.square(r, out=self.rest)
         # In batches of thousands, rounding can leave less than nothing.
         np.maximum(var, 0, out=var)
-        return centre, var
 
-    def _follow(self, centre: Array, var: Array) -> None:
-        """Move the running values towards those of the batch."""
-        self._update("running_mean", centre + self.r)
-        self._update("running_var", var)
+    def _follow(self) -> None:
+        """Move the running values towards those of the batch; its variance is used up."""
+        self._update("running_mean", np.add(self.centre, self.r, out=self.rest))
+        self._update("running_var", self.var)
 
     def _keep_batch(self) -> None:
         """Normalise by the batch alone, and leave the running values as they are."""
 
-    def _affine(self) -> tuple[Array, Array]:
-        """Return scale and shift such that y = scale c + shift, each (K, C, 1)."""
-        scale = self.times_gamma(self.s)
-        shift = self.r * -scale
-        if "beta" in self.params:
-            shift += self.params["beta"]
-        return scale, shift
+    def _affine(self) -> None:
+        """Find scale and shift such that y = scale c + shift."""
+        self._set_affine(self.s)
+
+    def _set_affine(self, factor: Array) -> None:
+        """Set scale and shift, where the deviations are multiplied by ``factor`` before gamma."""
+        gamma, beta = self.params.get("gamma"), self.params.get("beta")
+        if gamma is None:
+            np.copyto(self.scale, factor)
+        else:
+            np.multiply(factor, gamma, out=self.scale)
+        np.multiply(self.r, self.scale, out=self.shift)
+        np.subtract(0 if beta is None else beta, self.shift, out=self.shift)
 
     def _gamma_gradient(self, dgamma: Array, dbeta: Array) -> Array:
         """Return the gradient of gamma, given sum dy h and sum dy."""
         return dgamma
 
     def _update(self, name: str, value: Array) -> None:
+        """Move a running value; what it moves towards is used up."""
         running = self.stats[name]
         running *= self.momentum
-        running += self.share_of_new * value
+        value *= self.share_of_new
+        running += value
 
     def _values_of_evaluation(self) -> tuple[Array, Array]:
         """Return the mean and the inverse standard deviation, each (K, C, 1)."""

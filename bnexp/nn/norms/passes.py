@@ -28,13 +28,14 @@ class Features:
         count: int = x.shape[2]
         return count
 
-    def centre(self, x: Array) -> tuple[Array, Array, Array]:
-        """Subtract about the mean from x; return what, and the sums of x and x^2 that remain."""
+    def centre(self, x: Array, centre: Array, sums: Array, squares: Array) -> None:
+        """Subtract about the mean from x; write what, and the sums of x and x^2 that remain."""
         ones = self.workspace.ones(x.shape[2])
-        centre: Array = np.matmul(x, ones)
+        np.matmul(x, ones, out=centre)
         centre /= x.shape[2]
         np.subtract(x, centre, out=x)
-        return centre, np.matmul(x, ones), np.vecdot(x, x)[..., None]
+        np.matmul(x, ones, out=sums)
+        np.vecdot(x, x, out=squares[..., 0])
 
     def affine(self, x: Array, scale: Array, shift: Array, out: Array) -> None:
         """Write scale x + shift."""
@@ -45,10 +46,10 @@ class Features:
         """Overwrite x with scale x."""
         np.multiply(x, scale, out=x)
 
-    def sums(self, dy: Array, c: Array) -> tuple[Array, Array]:
-        """Return the sums of dy and of dy c."""
-        ones = self.workspace.ones(dy.shape[2])
-        return np.matmul(dy, ones), np.vecdot(dy, c)[..., None]
+    def sums(self, dy: Array, c: Array, sums: Array, products: Array) -> None:
+        """Write the sums of dy and of dy c."""
+        np.matmul(dy, self.workspace.ones(dy.shape[2]), out=sums)
+        np.vecdot(dy, c, out=products[..., 0])
 
     def combine(self, dy: Array, c: Array, scale: Array, slope: Array, shift: Array) -> None:
         """Overwrite dy with scale dy - slope c - shift; c may be lost."""
@@ -67,18 +68,19 @@ class Pixels(Features):
         count: int = x.shape[1] * x.shape[3]
         return count
 
-    def centre(self, x: Array) -> tuple[Array, Array, Array]:
-        """Subtract the mean of the middle row; return it, and the sums of x and x^2 that remain."""
+    def centre(self, x: Array, centre: Array, sums: Array, squares: Array) -> None:
+        """Subtract the mean of the middle row; write it, and the sums of x and x^2 that remain."""
         ones = self.workspace.ones(x.shape[3])
-        centre: Array = np.matmul(x[:, x.shape[1] // 2], ones)
+        np.matmul(x[:, x.shape[1] // 2], ones, out=centre)
         centre /= x.shape[3]
-        sums, squares = np.empty((*x.shape[:3], 1), x.dtype), np.empty(x.shape[:3], x.dtype)
+        of_rows, square = np.empty((*x.shape[:3], 1), x.dtype), np.empty(x.shape[:3], x.dtype)
         for runs, rows in blocks_of(x):
             part = x[runs, rows]
             np.subtract(part, centre[runs, None], out=part)
-            np.matmul(part, ones, out=sums[runs, rows])
-            np.vecdot(part, part, out=squares[runs, rows])
-        return centre, add_rows(sums), add_rows(squares)[..., None]
+            np.matmul(part, ones, out=of_rows[runs, rows])
+            np.vecdot(part, part, out=square[runs, rows])
+        np.copyto(sums, add_rows(of_rows))
+        np.copyto(squares[..., 0], add_rows(square))
 
     def affine(self, x: Array, scale: Array, shift: Array, out: Array) -> None:
         """Write scale x + shift."""
@@ -90,14 +92,15 @@ class Pixels(Features):
         """Overwrite x with scale x."""
         np.multiply(x, scale[:, None], out=x)
 
-    def sums(self, dy: Array, c: Array) -> tuple[Array, Array]:
-        """Return the sums of dy and of dy c."""
+    def sums(self, dy: Array, c: Array, sums: Array, products: Array) -> None:
+        """Write the sums of dy and of dy c."""
         ones = self.workspace.ones(dy.shape[3])
-        sums, products = np.empty((*dy.shape[:3], 1), dy.dtype), np.empty(dy.shape[:3], dy.dtype)
+        of_rows, product = np.empty((*dy.shape[:3], 1), dy.dtype), np.empty(dy.shape[:3], dy.dtype)
         for block in blocks_of(dy):
-            np.matmul(dy[block], ones, out=sums[block])
-            np.vecdot(dy[block], c[block], out=products[block])
-        return add_rows(sums), add_rows(products)[..., None]
+            np.matmul(dy[block], ones, out=of_rows[block])
+            np.vecdot(dy[block], c[block], out=product[block])
+        np.copyto(sums, add_rows(of_rows))
+        np.copyto(products[..., 0], add_rows(product))
 
     def combine(self, dy: Array, c: Array, scale: Array, slope: Array, shift: Array) -> None:
         """Overwrite dy with scale dy - slope c - shift."""

@@ -77,30 +77,26 @@ class BatchRenorm(BatchNorm):
         self.r_limit = 1 + reached * (self.r_max - 1)
         self.d_limit = reached * self.d_max
 
-    def _follow(self, centre: Array, var: Array) -> None:
+    def _follow(self) -> None:
         mean, std = self.stats["running_mean"], self.stats["running_std"]
-        batch_std = np.sqrt(var + self.eps)
+        batch_std = np.sqrt(self.var + self.eps)
         known = std != 0
         R = np.divide(batch_std, std, out=np.ones_like(std), where=known)
         # The rounded mean of the batch would cost digits of a small difference.
-        D = np.subtract(centre, mean)
+        D = np.subtract(self.centre, mean)
         D += self.r
         D = np.divide(D, std, out=np.zeros_like(std), where=known)
         self.R = np.clip(R, 1 / self.r_limit, self.r_limit, out=R)
         self.D = np.clip(D, -self.d_limit, self.d_limit, out=D)
-        self._update("running_mean", centre + self.r)
+        self._update("running_mean", self.centre + self.r)
         self._update("running_std", batch_std)
 
     def _keep_batch(self) -> None:
         self.R, self.D = np.ones_like(self.s), np.zeros_like(self.s)
 
-    def _affine(self) -> tuple[Array, Array]:
-        scale = self.times_gamma(self.s * self.R)
-        shift = self.r * -scale
-        shift += self.times_gamma(self.D)
-        if "beta" in self.params:
-            shift += self.params["beta"]
-        return scale, shift
+    def _affine(self) -> None:
+        self._set_affine(self.s * self.R)
+        self.shift += self.times_gamma(self.D)
 
     def _gamma_gradient(self, dgamma: Array, dbeta: Array) -> Array:
         total: Array = dgamma * self.R + self.D * dbeta
