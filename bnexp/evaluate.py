@@ -44,6 +44,7 @@ class Evaluator:
         self.dataset, self.network, self.loss, self.penalty = dataset, network, loss, penalty
         self.batch_size = config.training.batch_size
         self.running = np.zeros((len(network.theta), 3))
+        self._losses, self._right, self._examples = self.running.T
         # Counts, not "all": runs of one stack may have said the same in different words.
         self.asked = evaluations(config)
         self.is_running = self.asked["train"] == "running"
@@ -51,10 +52,9 @@ class Evaluator:
     def add_batch(self, losses: Array, right: Array, batch: int) -> None:
         """Count a mini-batch: mean losses (K,) and right answers (K,) of ``batch`` examples."""
         if self.is_running:
-            total, answers, examples = self.running.T
-            total += losses * batch
-            answers += right
-            examples += batch
+            self._losses += losses * batch
+            self._right += right
+            self._examples += batch
 
     def measure(
         self, *, last: bool, should_stop: Callable[[], bool] = lambda: False

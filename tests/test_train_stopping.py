@@ -99,10 +99,16 @@ def test_a_run_stops_where_its_own_records_say(monitor: str, at: str) -> None:
 
 
 def test_the_monitored_metric_alone_stops_a_run() -> None:
-    runs = [make_image_run(**BASE, training__patience=1, training__monitor=m) for m in MONITORS]
-    data = load(runs[0])
-    one, two = (follow([run], data).results[run.id] for run in runs)
-    assert one.step != two.step
+    steps = []
+    for seed in range(5):
+        runs = [
+            make_image_run(**BASE, seed=seed, training__patience=1, training__monitor=monitor)
+            for monitor in MONITORS
+        ]
+        data = load(runs[0])
+        steps.append([follow([run], data).results[run.id].step for run in runs])
+    # Where the two rise and fall together depends on the last bits, so on the machine.
+    assert any(one != two for one, two in steps)
 
 
 def test_a_run_that_diverges_is_not_stopped() -> None:

@@ -95,7 +95,7 @@ class Batches:
         else:
             for row, out in zip(indices, batch, strict=True):
                 # The indices are in range; mode="raise" would gather into a copy first.
-                np.take(self.x, row, axis=0, out=out, mode="clip")
+                self.x.take(row, axis=0, out=out, mode="clip")
         gathered: Array = batch.transpose(0, 2, 1)
         return gathered
 

@@ -45,7 +45,9 @@ class Dense(Layer):
             columns = self.buffer("x", x.shape)
             np.copyto(columns, x)
             x = columns
-        np.matmul(W[..., : x.shape[1]], x, out=y)
+        if x.shape[1] < W.shape[2]:
+            W = W[..., : x.shape[1]]
+        np.matmul(W, x, out=y)
         if self.bias:
             np.add(y, self.params["b"], out=y)
         return y
@@ -59,8 +61,10 @@ class Dense(Layer):
             # The product with rows is faster by more than the copy takes.
             rows = self.workspace.array("rows", "", rows.shape)
             np.copyto(rows, examples)
-        np.matmul(dy, rows, out=dW[..., :features])
-        dW[..., features:] = 0
+        if features < dW.shape[2]:
+            dW[..., features:] = 0
+            dW = dW[..., :features]
+        np.matmul(dy, rows, out=dW)
         if self.bias:
             ones = self.workspace.ones(dy.shape[2])
             np.matmul(dy, ones, out=self.grads["b"])

@@ -28,9 +28,9 @@ AFFINE = ("vector", "scalar", "none")
 class FrozenRenorm(BatchRenorm):
     """Keeps R and D of the first forward pass, as the backward pass takes them: as constants."""
 
-    def _follow(self, centre: Array, var: Array) -> None:
+    def _follow(self) -> None:
         if not hasattr(self, "R"):
-            super()._follow(centre, var)
+            super()._follow()
 
 
 def make_norm(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from bnexp.nn.layer import Array, Shape, Workspace
@@ -59,6 +61,11 @@ class BatchNorm(Norm):
         # Of the latest batch, each (K, C, 1); var, shift and rest are also scratch.
         numbers = np.empty((7, len(eps), *vector), workspace.dtype)
         self.centre, self.r, self.var, self.s, self.scale, self.shift, self.rest = numbers
+        self.moments = numbers[1:3]
+        # Arrays, for a Python number becomes one in every operation.
+        self.zero = np.zeros((), workspace.dtype)
+        self.count = np.zeros((), workspace.dtype)
+        self.seen: Shape = ()
 
     def start_state(self) -> None:
         """Set the running mean to 0 and the running variance to ``start_var``."""
@@ -69,19 +76,21 @@ class BatchNorm(Norm):
         """Normalise by the batch (training; x is left as c) or by the values of evaluation."""
         if not train:
             return self._evaluate(x)
+        if x.shape != self.seen:
+            self.seen, self.y = x.shape, self.buffer("y", x.shape)
+            self.count[...] = math.prod(x.shape) // (x.shape[0] * self.channels)
         self.c = self.passes.view(x)
         self._measure(self.c)
         self.inverse_std(self.var, out=self.s)
         if self.collecting:
             assert self.population is not None
-            self.population.collect(self.centre, self.r, self.var, self.passes.count(self.c))
+            self.population.collect(self.centre, self.r, self.var, int(self.count))
             self._keep_batch()
         else:
             self._follow()
         self._affine()
-        y = self.buffer("y", x.shape)
-        self.passes.affine(self.c, self.scale, self.shift, self.passes.view(y))
-        return y
+        self.passes.affine(self.c, self.scale, self.shift, self.passes.view(self.y))
+        return self.y
 
     def backward(self, dy: Array) -> Array:
         """Write dgamma and dbeta, and overwrite dy with dx."""
@@ -92,7 +101,7 @@ class BatchNorm(Norm):
         dgamma *= self.s
         self.write_gradient("gamma", self._gamma_gradient(dgamma, dbeta))
         self.write_gradient("beta", dbeta)
-        share = np.divide(self.scale, self.passes.count(d), out=rest)
+        share = np.divide(self.scale, self.count, out=rest)
         dgamma *= self.s
         dgamma *= share
         dbeta *= share
@@ -124,14 +133,13 @@ class BatchNorm(Norm):
 
     def _measure(self, x: Array) -> None:
         """Leave x as c; find what was subtracted, the mean that is left, and the variance."""
-        count, r, var = self.passes.count(x), self.r, self.var
+        var = self.var
         # Centre first: E[x^2] - mean^2 of x itself goes negative in float32.
-        self.passes.centre(x, self.centre, r, var)
-        r /= count
-        var /= count
-        var -= np.square(r, out=self.rest)
+        self.passes.centre(x, self.centre, self.r, var)
+        np.divide(self.moments, self.count, out=self.moments)
+        var -= np.square(self.r, out=self.rest)
         # In batches of thousands, rounding can leave less than nothing.
-        np.maximum(var, 0, out=var)
+        np.maximum(var, self.zero, out=var)
 
     def _follow(self) -> None:
         """Move the running values towards those of the batch; its variance is used up."""
@@ -153,7 +161,7 @@ class BatchNorm(Norm):
         else:
             np.multiply(factor, gamma, out=self.scale)
         np.multiply(self.r, self.scale, out=self.shift)
-        np.subtract(0 if beta is None else beta, self.shift, out=self.shift)
+        np.subtract(self.zero if beta is None else beta, self.shift, out=self.shift)
 
     def _gamma_gradient(self, dgamma: Array, dbeta: Array) -> Array:
         """Return the gradient of gamma, given sum dy h and sum dy."""

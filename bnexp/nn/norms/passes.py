@@ -23,11 +23,6 @@ class Features:
         """See activations as the other methods want them."""
         return x
 
-    def count(self, x: Array) -> int:
-        """Return how many numbers each mean is taken over."""
-        count: int = x.shape[2]
-        return count
-
     def centre(self, x: Array, centre: Array, sums: Array, squares: Array) -> None:
         """Subtract about the mean from x; write what, and the sums of x and x^2 that remain."""
         ones = self.workspace.ones(x.shape[2])
@@ -62,11 +57,6 @@ class Pixels(Features):
     def view(self, x: Array) -> Array:
         """See images as (K, H, C, W B)."""
         return x.reshape(*x.shape[:3], x.shape[3] * x.shape[4])
-
-    def count(self, x: Array) -> int:
-        """Return how many numbers each mean is taken over."""
-        count: int = x.shape[1] * x.shape[3]
-        return count
 
     def centre(self, x: Array, centre: Array, sums: Array, squares: Array) -> None:
         """Subtract the mean of the middle row; write it, and the sums of x and x^2 that remain."""
