@@ -6,6 +6,7 @@ Commands are imported when they are used, and import the library when they run, 
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from typing import NoReturn
@@ -80,6 +81,8 @@ def cli() -> None:
 def main() -> None:
     """Run the command line and exit with its documented code."""
     prepare_streams()
+    # To look for plugins that a command line has no use for takes longer than to read a config.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         code = cli.main(prog_name="bnexp", standalone_mode=False)
     except SystemExit as end:

@@ -9,8 +9,6 @@ import platform
 import time
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from bnexp.errors import ResultsError
 from bnexp.files import remove_leftovers, write_atomically, writing
 
@@ -27,11 +25,15 @@ class FolderLock:
     """The lock of a results folder. A file beside it names the owner, for the message of others."""
 
     def __init__(self, folder: Path) -> None:
+        from filelock import FileLock  # not for those who only ask where a folder is
+
         self.folder = folder
         self._lock = FileLock(folder / _LOCK)
 
     def acquire(self) -> None:
         """Take the lock. Raises ResultsError that names its owner, and OutputError."""
+        from filelock import Timeout
+
         with writing(self.folder):
             try:
                 self._lock.acquire(timeout=0)
