@@ -10,6 +10,7 @@ from typing import Any, SupportsIndex
 
 from bnexp.config import Config, load_run, load_sweep
 from bnexp.driver import Options, Watcher, train_plan
+from bnexp.engines.crew import shared_crew
 from bnexp.environment import available_cores
 from bnexp.errors import ConfigError
 from bnexp.plan import Plan, plan_run, plan_sweep, step_seconds
@@ -77,8 +78,9 @@ def sweep(
     ``"logspace(0, -4, 16)"``. ``weights`` are the values of ``init.scale``; where that is the only
     axis, batch norm is compared with none. Every cell is trained with ``seeds`` seeds from ``seed``
     on. ``jobs`` is the number of workers (default: the cores available; 0 trains in this process).
-    No ``__main__`` guard is needed. The results are those of the whole folder: cells of earlier
-    sweeps of the same question are among them. For the rest, and for what is raised, see ``run``.
+    No ``__main__`` guard is needed, and workers are kept for a minute, for a sweep that follows.
+    The results are those of the whole folder: cells of earlier sweeps of the same question are
+    among them. For the rest, and for what is raised, see ``run``.
     """
     loaded = load_sweep(
         config,
@@ -91,7 +93,7 @@ def sweep(
     workers = available_cores() if jobs is None else _number(jobs)
     if not isinstance(workers, int) or workers < 0:
         raise ConfigError(f"jobs: {jobs}; allowed: workers from 1 on, or 0: train in this process")
-    options = Options(jobs=workers, data_dir=_path(data_dir), strict=strict)
+    options = Options(workers, _path(data_dir), strict, crew=shared_crew())
     return _train(plan_sweep(loaded), "sweep", options, output, fresh, watcher)
 
 

@@ -21,6 +21,7 @@ from bnexp.data.files import ensure_data, verify_data
 from bnexp.describe import DatasetFacts, DataSpec
 from bnexp.engines import Engine, InlineEngine, LocalEngine, Progress, RunEnded, Trouble
 from bnexp.engines.base import Workplace, needed_examples
+from bnexp.engines.crew import Crew
 from bnexp.environment import fingerprint
 from bnexp.errors import InterruptedRunError, ResultsError
 from bnexp.plan import Plan, Run, cut_stacks
@@ -54,13 +55,14 @@ class Options:
     """How to work, none of which changes a result.
 
     ``jobs`` is the number of worker processes, 0 for none: train in this process. ``strict``
-    refuses to go on from work of other versions.
+    refuses to go on from work of other versions. Workers come from ``crew``, which keeps them.
     """
 
     jobs: int = 0
     data_dir: Path | None = None
     strict: bool = False
     checkpoint_seconds: float = 3.0
+    crew: Crew | None = None
 
 
 def train_plan(folder: ResultsFolder, options: Options, watcher: Watcher) -> Results:
@@ -180,7 +182,7 @@ def _train(
     )
     engine: Engine = InlineEngine(workplace)
     if options.jobs:
-        engine = LocalEngine(workplace, jobs=options.jobs)
+        engine = LocalEngine(workplace, jobs=options.jobs, crew=options.crew)
     with (
         ThreadPoolExecutor(1) as beside,
         contextlib.closing(engine.train(stacks, stop)) as events,

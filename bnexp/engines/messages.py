@@ -23,6 +23,8 @@ from bnexp.records import Record, RunResult
 _MARK = "\x1e"
 #: The answer after the last event of a stack.
 FINISHED = {"finished": True}
+#: Asks a worker to forget its data until the next task.
+REST = "null"
 
 
 def write_answer(message: Mapping[str, Any]) -> str:
@@ -60,9 +62,11 @@ def encode_task(stack: Stack, workplace: Workplace) -> str:
     )
 
 
-def decode_task(line: str) -> tuple[Stack, Workplace]:
-    """Read what ``encode_task`` wrote."""
+def decode_task(line: str) -> tuple[Stack, Workplace] | None:
+    """Read what ``encode_task`` wrote; None for ``REST``."""
     task = json.loads(line)
+    if task is None:
+        return None
     runs = tuple(
         Run(run["id"], pickle.loads(base64.b64decode(run["config"]))) for run in task["runs"]
     )

@@ -23,6 +23,8 @@ from bnexp.errors import BnexpError
 from bnexp.plan.work import Stack
 
 _SECONDS_TO_STOP = 1.2
+#: Longer than a driver keeps a worker, or one could end just as it is given work.
+_SECONDS_TO_REST = 75.0
 
 
 def main() -> None:
@@ -36,11 +38,18 @@ def main() -> None:
     stdout = os.dup(1)
     os.dup2(2, 1)
     shelf = DataShelf()
+    wait: float | None = None
     try:
         with os.fdopen(stdout, "w", encoding="utf-8", buffering=1) as answers:
-            while (line := tasks.get()) is not None:
-                for answer in _serve(*decode_task(line), shelf, stop):
+            while (line := tasks.get(timeout=wait)) is not None:
+                task, wait = decode_task(line), None
+                if task is None:
+                    shelf, wait = DataShelf(), _SECONDS_TO_REST
+                    continue
+                for answer in _serve(*task, shelf, stop):
                     answers.write(write_answer(answer))
+    except queue.Empty:
+        os._exit(0)  # nobody has come for a worker that rests
     except BrokenPipeError:
         os._exit(1)  # the driver is gone; there is nobody to tell
     os._exit(0)  # at once: everything is said, and the driver waits

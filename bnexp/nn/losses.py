@@ -74,12 +74,12 @@ class SoftmaxCrossEntropy:
         loss *= loss.dtype.type(1 - share)
         loss -= logits.sum(axis=0) * loss.dtype.type(share / len(logits))
 
-    def _count_right(
-        self, logits: Array, top: Array, labels: NDArray[np.intp]
-    ) -> NDArray[np.intp]:
+    def _count_right(self, logits: Array, top: Array, labels: NDArray[np.intp]) -> NDArray[np.intp]:
         is_top = logits == top
         if np.count_nonzero(is_top) == top.size:
             # No ties, nothing that is not a number: a third of what argmax takes.
-            return np.add.reduce(is_top.reshape(-1).take(self._at), axis=1, dtype=np.intp)
-        right: NDArray[np.intp] = np.count_nonzero(logits.argmax(axis=1) == labels, axis=1)
+            found = is_top.reshape(-1).take(self._at)
+        else:
+            found = logits.argmax(axis=1) == labels
+        right: NDArray[np.intp] = np.add.reduce(found, axis=1, dtype=np.intp)
         return right

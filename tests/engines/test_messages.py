@@ -39,8 +39,9 @@ def test_a_task_comes_back_as_it_was(workplace: Workplace) -> None:
     stack = Stack(tuple(plan.runs.values()), start_epoch=3)
     line = encode_task(stack, workplace)
     assert "\n" not in line
-    back, place = decode_task(line)
-    assert (back, place) == (stack, workplace)
+    task = decode_task(line)
+    assert task == (stack, workplace)
+    back = task[0]
     assert [run_id(run.config) for run in back.runs] == list(plan.runs)
 
 

@@ -62,8 +62,8 @@ class BatchNorm(Norm):
         numbers = np.empty((7, len(eps), *vector), workspace.dtype)
         self.centre, self.r, self.var, self.s, self.scale, self.shift, self.rest = numbers
         self.moments = numbers[1:3]
-        # Arrays, for a Python number becomes one in every operation.
-        self.zero = np.zeros((), workspace.dtype)
+        # Arrays: a Python number becomes one in every operation, and a maximum is slow with it.
+        self.zeros = np.zeros_like(self.var)
         self.count = np.zeros((), workspace.dtype)
         self.seen: Shape = ()
 
@@ -139,7 +139,7 @@ class BatchNorm(Norm):
         np.divide(self.moments, self.count, out=self.moments)
         var -= np.square(self.r, out=self.rest)
         # In batches of thousands, rounding can leave less than nothing.
-        np.maximum(var, self.zero, out=var)
+        np.maximum(var, self.zeros, out=var)
 
     def _follow(self) -> None:
         """Move the running values towards those of the batch; its variance is used up."""
@@ -161,7 +161,7 @@ class BatchNorm(Norm):
         else:
             np.multiply(factor, gamma, out=self.scale)
         np.multiply(self.r, self.scale, out=self.shift)
-        np.subtract(self.zero if beta is None else beta, self.shift, out=self.shift)
+        np.subtract(self.zeros if beta is None else beta, self.shift, out=self.shift)
 
     def _gamma_gradient(self, dgamma: Array, dbeta: Array) -> Array:
         """Return the gradient of gamma, given sum dy h and sum dy."""
