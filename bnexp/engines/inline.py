@@ -42,7 +42,8 @@ class _OneBlasThread:
                     self._limits.restore_original_limits()
 
 
-_one_blas_thread = _OneBlasThread()
+#: For every engine that trains in a process which is not its own.
+one_blas_thread = _OneBlasThread()
 
 
 class InlineEngine:
@@ -57,5 +58,5 @@ class InlineEngine:
         for stack in stacks:
             if stop.is_set():
                 return
-            with _one_blas_thread.held():
+            with one_blas_thread.held():
                 yield from work_on(stack, self.workplace, shelf, stop)
