@@ -10,6 +10,7 @@ from typing import Any, SupportsIndex
 
 from bnexp.config import Config, load_run, load_sweep
 from bnexp.driver import Options, Watcher, train_plan
+from bnexp.engines import EngineChoice, choose_engine
 from bnexp.environment import available_cores
 from bnexp.errors import ConfigError
 from bnexp.plan import Plan, plan_run, plan_sweep, step_seconds
@@ -25,6 +26,8 @@ def run(
     *,
     seed: int | None = None,
     overrides: Sequence[str] = (),
+    engine: str | None = None,
+    address: str | None = None,
     output: str | PathLike[str] | None = None,
     data_dir: str | PathLike[str] | None = None,
     fresh: bool = False,
@@ -33,7 +36,8 @@ def run(
 ) -> Results:
     """Train one config and return its results; what is finished is not repeated.
 
-    It is trained in this process, or on a worker where a single step takes long.
+    It is trained in this process, or on a worker where a single step takes long; ``engine`` and
+    ``address`` are as for ``sweep``.
 
     ``config`` is a ``Config``, the path of a YAML file, or a mapping of what such a file says; its
     sweep is left out. ``overrides`` are
@@ -49,8 +53,11 @@ def run(
     """
     plan = plan_run(load_run(config, overrides=_texts(overrides), seed=_number(seed)))
     # A step that takes long cannot be stopped in this process: a worker can.
-    jobs = int(step_seconds(plan.config) > _LONG_STEP)
-    options = Options(jobs=jobs, data_dir=_path(data_dir), strict=strict)
+    long = step_seconds(plan.config) > _LONG_STEP
+    usual = EngineChoice("local", 1) if long else EngineChoice()
+    jobs = None if engine is None or engine == "inline" or address else 1
+    choice = choose_engine(engine, jobs, address, default=usual)
+    options = Options(engine=choice, data_dir=_path(data_dir), strict=strict)
     return _train(plan, "run", options, output, fresh, watcher)
 
 
@@ -63,6 +70,8 @@ def sweep(
     seed: int | None = None,
     overrides: Sequence[str] = (),
     jobs: int | None = None,
+    engine: str | None = None,
+    address: str | None = None,
     output: str | PathLike[str] | None = None,
     data_dir: str | PathLike[str] | None = None,
     fresh: bool = False,
@@ -77,8 +86,13 @@ def sweep(
     ``"logspace(0, -4, 16)"``. ``weights`` are the values of ``init.scale``; where that is the only
     axis, batch norm is compared with none. Every cell is trained with ``seeds`` seeds from ``seed``
     on. ``jobs`` is the number of workers (default: the cores available; 0 trains in this process).
-    No ``__main__`` guard is needed. The results are those of the whole folder: cells of earlier
-    sweeps of the same question are among them. For the rest, and for what is raised, see ``run``.
+    No ``__main__`` guard is needed. ``engine`` is "local" (worker processes), "inline" (this
+    process) or "dask": the cluster whose scheduler is at ``address``, on all of it unless ``jobs``
+    says how many stacks at once, or without an address one made here for the purpose.
+
+    The results are those of the whole folder: cells of earlier sweeps of the same question are
+    among them. For the rest, and for what is raised, see ``run``; ClusterError, too, where a
+    cluster does not answer or is gone.
     """
     loaded = load_sweep(
         config,
@@ -88,10 +102,9 @@ def sweep(
         seed=_number(seed),
         overrides=_texts(overrides),
     )
-    workers = available_cores() if jobs is None else _number(jobs)
-    if not isinstance(workers, int) or workers < 0:
-        raise ConfigError(f"jobs: {jobs}; allowed: workers from 1 on, or 0: train in this process")
-    options = Options(jobs=workers, data_dir=_path(data_dir), strict=strict)
+    usual = EngineChoice("local", available_cores())
+    choice = choose_engine(engine, _number(jobs), address, default=usual)
+    options = Options(engine=choice, data_dir=_path(data_dir), strict=strict)
     return _train(plan_sweep(loaded), "sweep", options, output, fresh, watcher)
 
 

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from bnexp.engines.names import ENGINES
+
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -38,6 +40,31 @@ data_dir_option = click.option(
     show_default="BNEXP_DATA",
     help="Look for datasets in this folder before the cache.",
 )
+
+
+def engine_options(usual: str) -> Callable[[_Command], _Command]:
+    """Return the options that say where stacks are trained; ``usual`` is the default in words."""
+
+    def add(command: _Command) -> _Command:
+        for option in (
+            click.option(
+                "--address",
+                metavar="ADDRESS",
+                show_default="a cluster made on this machine",
+                help="With --engine dask: the cluster's scheduler, such as tcp://10.0.0.5:8786.",
+            ),
+            click.option(
+                "--engine",
+                metavar="ENGINE",
+                type=click.Choice(ENGINES),
+                show_default=usual,
+                help="Where to train: local (worker processes), inline (this process) or dask.",
+            ),
+        ):
+            command = option(command)
+        return command
+
+    return add
 
 
 def folder_options(command: _Command) -> _Command:

@@ -49,6 +49,8 @@ one_blas_thread = _OneBlasThread()
 class InlineEngine:
     """Trains in this process, with BLAS limited to one thread while it does."""
 
+    jobs = 1
+
     def __init__(self, workplace: Workplace) -> None:
         self.workplace = workplace
 

@@ -54,7 +54,7 @@ class _Worker:
                 stdout=subprocess.PIPE,
                 encoding="utf-8",
                 errors="replace",
-                env=_worker_environment(),
+                env=worker_environment(),
                 start_new_session=True,
             )
         except OSError as error:
@@ -82,7 +82,7 @@ class _Worker:
             self.stdin.close()
 
 
-def _worker_environment() -> dict[str, str]:
+def worker_environment() -> dict[str, str]:
     """The caller's environment and module path, with one BLAS thread and a quick start."""
     path = os.pathsep.join(place or str(Path.cwd()) for place in sys.path)
     return {**os.environ, **ONE_THREAD, "PYDANTIC_DISABLE_PLUGINS": "__all__", "PYTHONPATH": path}

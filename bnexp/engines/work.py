@@ -105,8 +105,9 @@ def work_on(
 ) -> Iterator[Event]:
     """Train a stack from its checkpoint, if any, and keep one as it goes.
 
-    Checkpoints are the ``keeper``'s, or in the workplace's folder. Whatever goes wrong in training ends the stack's remaining runs as failed; only what bnexp
-    expects (a dataset that cannot be read, a folder that cannot be written) is raised.
+    Checkpoints are the ``keeper``'s, or in the workplace's folder. Whatever goes wrong in training
+    ends the stack's remaining runs as failed; only what bnexp expects (a dataset that cannot be
+    read, a folder that cannot be written) is raised.
     """
     remaining = {run.id: run for run in stack.runs}
     if keeper is None and workplace.checkpoints:
