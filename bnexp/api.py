@@ -14,7 +14,7 @@ from bnexp.engines import EngineChoice, choose_engine
 from bnexp.environment import available_cores
 from bnexp.errors import ConfigError
 from bnexp.plan import Plan, plan_run, plan_sweep, step_seconds
-from bnexp.store.folder import ResultsFolder, folder_for
+from bnexp.store.folder import RERUNS, Rerun, ResultsFolder, folder_for
 from bnexp.store.results import Results
 
 #: Seconds; a signal is answered between two steps.
@@ -31,6 +31,7 @@ def run(
     output: str | PathLike[str] | None = None,
     data_dir: str | PathLike[str] | None = None,
     fresh: bool = False,
+    rerun: Rerun | None = None,
     strict: bool = False,
     watcher: Watcher | None = None,
 ) -> Results:
@@ -43,8 +44,10 @@ def run(
     sweep is left out. ``overrides`` are
     texts such as ``"optimizer.lr=0.1"``. Results go to ``output``, by default
     ``results/<name>-<hash>`` in the working folder; ``fresh`` sets an older folder aside under a
-    numbered name. ``data_dir`` is where datasets are looked for first. ``strict`` refuses to go on
-    from work of other versions. ``watcher`` is told of progress; without one nothing is printed.
+    numbered name. ``rerun`` ("failed", "diverged" or "all") trains such runs again, although they
+    are finished; a run that failed is trained again anyway. ``data_dir`` is where datasets are
+    looked for first. ``strict`` refuses to go on from work of other versions. ``watcher`` is told
+    of progress; without one nothing is printed.
 
     A run that diverges, or fails, is in the results with that status. Raises ConfigError,
     DatasetError, ResultsError (the folder is in use, damaged, or another question's), OutputError,
@@ -58,7 +61,7 @@ def run(
     jobs = None if engine is None or engine == "inline" or address else 1
     choice = choose_engine(engine, jobs, address, default=usual)
     options = Options(engine=choice, data_dir=_path(data_dir), strict=strict)
-    return _train(plan, "run", options, output, fresh, watcher)
+    return _train(plan, "run", options, output, watcher, fresh=fresh, rerun=rerun)
 
 
 def sweep(
@@ -75,6 +78,7 @@ def sweep(
     output: str | PathLike[str] | None = None,
     data_dir: str | PathLike[str] | None = None,
     fresh: bool = False,
+    rerun: Rerun | None = None,
     strict: bool = False,
     watcher: Watcher | None = None,
 ) -> Results:
@@ -105,7 +109,7 @@ def sweep(
     usual = EngineChoice("local", available_cores())
     choice = choose_engine(engine, _number(jobs), address, default=usual)
     options = Options(engine=choice, data_dir=_path(data_dir), strict=strict)
-    return _train(plan_sweep(loaded), "sweep", options, output, fresh, watcher)
+    return _train(plan_sweep(loaded), "sweep", options, output, watcher, fresh=fresh, rerun=rerun)
 
 
 def _train(
@@ -113,11 +117,15 @@ def _train(
     command: str,
     options: Options,
     output: str | PathLike[str] | None,
-    fresh: bool,
     watcher: Watcher | None,
+    *,
+    fresh: bool,
+    rerun: Rerun | None,
 ) -> Results:
+    if rerun not in (None, *RERUNS):
+        raise ConfigError(f"rerun: {rerun!r}; allowed: {', '.join(RERUNS)}")
     path = Path(output) if output else folder_for(plan.config, command)
-    with ResultsFolder(path, plan, command, fresh=fresh) as folder:
+    with ResultsFolder(path, plan, command, fresh=fresh, rerun=rerun) as folder:
         return train_plan(folder, options, watcher or Watcher())
 
 

@@ -109,6 +109,9 @@ def train_plan(folder: ResultsFolder, options: Options, watcher: Watcher) -> Res
         finally:
             watcher.close()
             folder.write_views()
+    again, otherwise = folder.repeated
+    if again:
+        watcher.note(f"{again} runs were trained again; {otherwise} gave other records than before")
     finished = folder.finished()
     done, total = len(finished), len(plan.runs)
     if caught and done < total:

@@ -76,6 +76,13 @@ def folder_options(command: _Command) -> _Command:
             help="Refuse to go on from work of other versions or another BLAS kernel.",
         ),
         click.option(
+            "--rerun",
+            metavar="WHICH",
+            type=click.Choice(["failed", "diverged", "all"]),
+            show_default="what failed",
+            help="Train finished runs again: failed (which is done anyway), diverged or all.",
+        ),
+        click.option(
             "--fresh",
             is_flag=True,
             help="Set an older results folder aside under a numbered name and start again.",

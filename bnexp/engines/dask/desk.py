@@ -215,7 +215,7 @@ class Desk:
         folder, config = self.workplace.checkpoints, stack.runs[0].config
         states = read_states(folder, [run.id for run in stack.runs]) if folder else {}
         runs = tuple(anywhere(run) for run in stack.runs)
-        place = replace(self.workplace, checkpoints=None, verified=False)
+        place = replace(self.workplace, checkpoints=None, verified=True)
         return remote.Task(replace(stack, runs=runs), place, states, facts_of(config.data))
 
     def _compare(self, address: str, version: str, marks: str) -> None:

@@ -72,7 +72,10 @@ class _Shelf(DataShelf):
         self._checked: set[object] = set()
 
     def load(self, stack: Stack, workplace: Workplace) -> Dataset:
-        """See ``DataShelf``; a user's own data must be those that the driver has seen."""
+        """See ``DataShelf``; nobody else has verified the data that are here.
+
+        A user's own must be those that the driver has seen.
+        """
         with self._guard:
             spec = needed_examples(stack.runs[0].config)
             place = (spec.path, spec.test_path)
@@ -85,7 +88,9 @@ class _Shelf(DataShelf):
                         "those there"
                     )
                 self._checked.add(place)
-            return super().load(stack, workplace)
+            dataset = super().load(stack, workplace)
+            self.verify(stack.runs[0], workplace)
+            return dataset
 
 
 @dataclass
