@@ -7,9 +7,12 @@ import re
 from pathlib import Path
 
 import pytest
+from sweeps import config_text, made_up
 
 from bnexp.config import load_config, load_text, resolve
 from bnexp.describe import Activation, Dense, Dropout, NetworkSpec
+from bnexp.plan import plan_sweep
+from bnexp.store.folder import ResultsFolder
 from bnexp.store.results import load_results
 
 
@@ -279,3 +282,21 @@ def test_rows_of_a_network_name_every_layer():
         "dense 2",
         "total",
     ]
+
+
+def test_a_table_too_long_to_read_is_counted_instead(call):
+    scales = [float(number) for number in range(1, 252)]
+    text = config_text({"init.scale": scales})
+    plan = plan_sweep(load_text(text))
+    with ResultsFolder(Path("out"), plan, "sweep") as folder:
+        for number, run in enumerate(plan.runs):
+            folder.add(made_up(run, "diverged" if number < 3 else "done"))
+    Path("many.yaml").write_text(text)
+    ended = call("sweep", "many.yaml", "--output", "out")
+    assert ended.code == 0
+    assert ended.stdout.splitlines() == [
+        "251 cells: 248 done, 3 diverged",
+        "too many for a table; out/runs.csv has a row for each",
+        "out",
+    ]
+    assert len(call("plot", "out", "--text").stdout.splitlines()) > 251

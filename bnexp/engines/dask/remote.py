@@ -9,6 +9,9 @@ calls the functions here with ``Client.run``, beside whatever the worker is busy
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import os
 import queue
 import threading
 import uuid
@@ -34,6 +37,8 @@ if TYPE_CHECKING:
     from distributed import Worker
 
 _POLL_SECONDS = 0.05
+#: As glibc's malloc.h has them; the values set are where its own dynamic ones end.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
 @dataclass(frozen=True)
@@ -145,6 +150,7 @@ def serve(topic: str) -> None:
     with _guard:
         session = _sessions.setdefault(topic, _Session(worker, topic))
         session.slots[name] = slot
+    _keep_freed_memory()
     over = threading.Event()
     key = worker.get_current_task()
     watch = threading.Thread(target=_watch, args=(worker, key, slot, over), daemon=True)
@@ -159,6 +165,20 @@ def serve(topic: str) -> None:
             del session.slots[name]
             if slot.is_orphan and not session.slots:
                 _sessions.pop(topic, None)
+
+
+def _keep_freed_memory() -> None:
+    """Let glibc keep what is freed, as it does by itself.
+
+    Dask's nannies start workers with MALLOC_TRIM_THRESHOLD_, under which the arrays of every step
+    are given back to the system and asked for again.
+    """
+    if not os.environ.get("MALLOC_TRIM_THRESHOLD_"):
+        return
+    with contextlib.suppress(OSError, AttributeError):  # another C library
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_M_MMAP_THRESHOLD, 32 * 2**20)
+        mallopt(_M_TRIM_THRESHOLD, 64 * 2**20)
 
 
 def _watch(worker: Worker, key: Any, slot: _Slot, over: threading.Event) -> None:
