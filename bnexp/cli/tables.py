@@ -18,6 +18,8 @@ from bnexp.store.views import RUNS_CSV
 
 #: A longer table is not printed.
 _MOST_LINES = 200
+#: Of those that failed for one reason so many cells are named.
+_MOST_FAILURES = 10
 
 
 def finish(results: Results, *, as_json: bool, pictures: Sequence[Path] = ()) -> None:
@@ -28,11 +30,24 @@ def finish(results: Results, *, as_json: bool, pictures: Sequence[Path] = ()) ->
         print_results(results, pictures)
     failed = [result for result in results.runs.values() if result.status == "failed"]
     if failed:
-        reasons = dict.fromkeys(result.message for result in failed)
         raise RunsFailedError(
             f"{len(failed)} of {len(results.runs)} runs failed and are tried again by the same "
-            "command:\n" + "\n".join(f"  {reason}" for reason in reasons)
+            "command:\n" + "\n".join(_failures(results))
         )
+
+
+def _failures(results: Results) -> Iterator[str]:
+    """Yield each reason, and below it the cells whose runs failed for it."""
+    cells: dict[str, list[str]] = {}
+    for cell in results.cells:
+        result = results.runs.get(cell.run)
+        if result is not None and result.status == "failed":
+            cells.setdefault(result.message, []).append(name_cell(cell.values, cell.seed))
+    for reason, names in cells.items():
+        yield f"  {reason}"
+        yield from (f"    {name}" for name in names[:_MOST_FAILURES])
+        if len(names) > _MOST_FAILURES:
+            yield f"    ... and {len(names) - _MOST_FAILURES} more, see {results.folder / RUNS_CSV}"
 
 
 def print_json(results: Results, pictures: Sequence[Path]) -> None:

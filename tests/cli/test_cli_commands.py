@@ -300,3 +300,22 @@ def test_a_table_too_long_to_read_is_counted_instead(call):
         "out",
     ]
     assert len(call("plot", "out", "--text").stdout.splitlines()) > 251
+
+
+def test_failed_runs_are_listed_by_their_reasons(call):
+    from bnexp.cli.tables import _failures
+
+    text = config_text({"init.scale": [float(number) for number in range(1, 16)]})
+    plan = plan_sweep(load_text(text))
+    with ResultsFolder(Path("out"), plan, "sweep") as folder:
+        for number, run in enumerate(plan.runs):
+            message = "no memory" if number < 12 else "no luck"
+            folder.add(made_up(run, "failed" if number != 13 else "done", message=message))
+    lines = list(_failures(folder.results))
+    assert lines[:2] == ["  no memory", "    init.scale = 1, seed = 0"]
+    assert lines[11:] == [
+        "    ... and 2 more, see out/runs.csv",
+        "  no luck",
+        "    init.scale = 13, seed = 0",
+        "    init.scale = 15, seed = 0",
+    ]

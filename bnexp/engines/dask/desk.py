@@ -38,7 +38,7 @@ _LOST_SECONDS = 10.0
 _ALONE_SECONDS = 1.0
 #: After the stop flag: to reach the workers, and for them to end an epoch and say so.
 _HALT_SECONDS = 0.3
-_SECONDS_TO_STOP = 1.0
+_SECONDS_TO_STOP = 0.8
 #: What a call raises that reaches nobody.
 _FAILED_CALL = (OSError, asyncio.TimeoutError)
 

@@ -27,7 +27,7 @@ from bnexp.plan.work import Stack
 
 _T = TypeVar("_T")
 _CONNECT_SECONDS = 5
-_CLOSE_SECONDS = 0.5
+_CLOSE_SECONDS = 0.3
 _POLL_SECONDS = 0.1
 
 
