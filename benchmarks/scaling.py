@@ -82,9 +82,9 @@ def main(rounds: int) -> None:
                     seconds.setdefault(name, []).append(took)
     if len(contents) != 1:
         raise SystemExit("the sweeps do not agree")
-    medians = {name: statistics.median(took) for name, took in seconds.items()}
-    for name, took in seconds.items():
-        print(f"{name}: {medians[name]:.2f} s ({min(took):.2f} to {max(took):.2f})")
+    medians = {name: statistics.median(each) for name, each in seconds.items()}
+    for name, rounds_of in seconds.items():
+        print(f"{name}: {medians[name]:.2f} s ({min(rounds_of):.2f} to {max(rounds_of):.2f})")
     for engine in ("dask", "local"):
         ratio = medians[f"{engine}, 1 worker"] / medians[f"{engine}, 2 workers"]
         print(f"{engine}: two workers are {ratio:.2f} times as fast as one")

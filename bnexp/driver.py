@@ -193,7 +193,9 @@ def _train(
         shared=work.shared,
     )
     with contextlib.ExitStack() as guard:
-        engine = guard.enter_context(open_engine(options.chosen, workplace, strict=options.strict))
+        engine = guard.enter_context(
+            open_engine(options.chosen, workplace, stop, strict=options.strict)
+        )
         stacks = cut_stacks(work.runs, jobs=engine.jobs, started=work.epochs)
         beside = guard.enter_context(ThreadPoolExecutor(1))
         events = guard.enter_context(contextlib.closing(engine.train(stacks, stop)))

@@ -73,7 +73,8 @@ def test_runs_are_trained_again_and_come_out_the_same(
 def test_a_run_that_failed_is_trained_again_with_and_without_it(tmp_path: Path) -> None:
     plan = make_plan(AXES)
     first = next(iter(plan.runs))
-    for name, rerun in (("a", None), ("b", "failed")):
+    asked: dict[str, Rerun | None] = {"a": None, "b": "failed"}
+    for name, rerun in asked.items():
         with ResultsFolder(tmp_path / name, plan, "sweep") as folder:
             for run in plan.runs:
                 folder.add(made_up(run, "failed" if run == first else "done"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import re
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -84,8 +85,13 @@ def _check_cluster(name: str | None, address: str | None) -> None:
 
 
 @contextlib.contextmanager
-def open_engine(choice: EngineChoice, workplace: Workplace, *, strict: bool) -> Iterator[Engine]:
-    """Have an engine ready to train while inside. Raises ConfigError and ClusterError."""
+def open_engine(
+    choice: EngineChoice, workplace: Workplace, stop: threading.Event, *, strict: bool
+) -> Iterator[Engine]:
+    """Have an engine ready to train while inside, or one that does nothing when ``stop`` is set.
+
+    Raises ClusterError.
+    """
     if choice.name == "inline":
         from bnexp.engines.inline import InlineEngine
 
@@ -98,6 +104,6 @@ def open_engine(choice: EngineChoice, workplace: Workplace, *, strict: bool) -> 
         from bnexp.engines.dask.engine import open_dask
 
         with open_dask(
-            workplace, jobs=choice.jobs, address=choice.address, strict=strict
+            workplace, stop, jobs=choice.jobs, address=choice.address, strict=strict
         ) as engine:
             yield engine

@@ -52,8 +52,9 @@ def train(
     """Train stacks on a cluster; no run may end twice."""
     ended: dict[str, RunResult] = {}
     choice = EngineChoice("dask", 0 if address else 2, address)
-    with open_engine(choice, workplace or Workplace(), strict=strict) as engine:
-        for event in engine.train(stacks, stop or threading.Event()):
+    stop = stop or threading.Event()
+    with open_engine(choice, workplace or Workplace(), stop, strict=strict) as engine:
+        for event in engine.train(stacks, stop):
             watch(event)
             if isinstance(event, RunEnded):
                 assert event.result.run not in ended
@@ -249,8 +250,9 @@ from bnexp.config.network import facts_of
 from bnexp.engines import EngineChoice, open_engine
 from bnexp.plan import Stack
 plan = make_plan({{"init.scale": [1.0, 0.5]}}, **{LONG!r})
-with open_engine(EngineChoice("dask", 0, {cluster.address!r}), Workplace(), strict=False) as engine:
-    for event in engine.train([Stack((run,)) for run in plan.runs.values()], threading.Event()):
+choice, stop = EngineChoice("dask", 0, {cluster.address!r}), threading.Event()
+with open_engine(choice, Workplace(), stop, strict=False) as engine:
+    for event in engine.train([Stack((run,)) for run in plan.runs.values()], stop):
         print("event", flush=True)
 """
     with subprocess.Popen([sys.executable, "-c", script], stdout=-1) as driver:
@@ -298,6 +300,14 @@ def test_an_address_where_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("bnexp.engines.dask.engine._CONNECT_SECONDS", 0.5)
     with pytest.raises(ClusterError, match=r"no Dask scheduler answers at tcp://127.0.0.1:1 "):
         train([], "tcp://127.0.0.1:1")
+
+
+def test_an_attempt_to_connect_can_be_stopped() -> None:
+    stop = threading.Event()
+    threading.Timer(0.3, stop.set).start()
+    started = time.monotonic()
+    assert train(stacks_of(make_plan(AXES)), "tcp://127.0.0.1:1", stop=stop) == {}
+    assert time.monotonic() - started < 2
 
 
 def without(module: str, folder: Path) -> str:

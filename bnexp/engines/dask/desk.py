@@ -96,15 +96,17 @@ class Desk:
         """Have all stacks trained. Raises BnexpError where the sweep cannot go on."""
         self.client.subscribe_topic(self.topic, self._ring)
         self._fill_slots()
-        watch = asyncio.create_task(self._guarded(self._watch()))
+        watch = asyncio.create_task(self._guarded(self._watch))
         try:
             while (self.waiting or self.out) and not self.is_halted and not self.failure:
                 await self._nap(1.0)
             if self.is_halted:
                 await self._halt()
         finally:
-            for task in (watch, *self._calls.values()):
+            beside = [watch, *self._calls.values()]
+            for task in beside:
                 task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
             await self._leave()
         if self.failure:
             raise self.failure
@@ -120,10 +122,10 @@ class Desk:
             await asyncio.wait_for(self._wake.wait(), seconds)
         self._wake.clear()
 
-    async def _guarded(self, work: Awaitable[None]) -> None:
+    async def _guarded(self, work: Callable[..., Awaitable[None]], *arguments: Any) -> None:
         """Keep the first error of something that runs beside, for ``run`` to raise."""
         try:
-            await work
+            await work(*arguments)
         except Exception as error:
             self.failure = self.failure or error
         finally:
@@ -148,7 +150,7 @@ class Desk:
     def _collect_soon(self, address: str) -> None:
         self._rung.add(address)
         if address not in self._calls:
-            call = self._guarded(self._collect(address))
+            call = self._guarded(self._collect, address)
             self._calls[address] = asyncio.create_task(call)
 
     async def _collect(self, address: str) -> None:

@@ -18,9 +18,10 @@ from typing import Any, TypeVar
 
 from distributed import Client
 
-from bnexp.engines.base import Event, Workplace
+from bnexp.engines.base import Engine, Event, Workplace
 from bnexp.engines.dask.desk import Desk
 from bnexp.engines.dask.here import workers_here
+from bnexp.engines.inline import InlineEngine
 from bnexp.environment import available_cores
 from bnexp.errors import ClusterError
 from bnexp.plan.work import Stack
@@ -109,12 +110,18 @@ async def _cancel_others() -> None:
 
 @contextlib.contextmanager
 def open_dask(
-    workplace: Workplace, *, jobs: int, address: str | None = None, strict: bool = False
-) -> Iterator[DaskEngine]:
+    workplace: Workplace,
+    stop: threading.Event,
+    *,
+    jobs: int,
+    address: str | None = None,
+    strict: bool = False,
+) -> Iterator[Engine]:
     """Connect to the cluster at ``address``, or make one of ``jobs`` workers on this machine.
 
     ``jobs`` is at most how many stacks to train at once; with an address 0 is for as many as there
-    are workers' threads. Raises ClusterError for an address where no scheduler answers.
+    are workers' threads. Raises ClusterError for an address where no scheduler answers. ``stop``
+    ends the attempt.
     """
     if workplace.data_dir is None and os.environ.get("BNEXP_DATA"):
         # Not the workers' own variable; where they see that folder, it is the one that is meant.
@@ -124,11 +131,24 @@ def open_dask(
     inside = contextlib.AsyncExitStack()
     with _quiet():
         try:
-            engine = loop.wait(_connect(inside, loop, workplace, jobs, address, strict))
-            yield engine
+            connect = _connect(inside, loop, workplace, jobs, address, strict)
+            # Where it is stopped, an engine that sees the stop flag, too.
+            yield loop.wait(_unless(stop, connect)) or InlineEngine(workplace)
         finally:
             loop.wait(inside.aclose())
             loop.close()
+
+
+async def _unless(stop: threading.Event, work: Coroutine[Any, Any, _T]) -> _T | None:
+    """Return what a coroutine returns, or None when it is stopped before."""
+    task = asyncio.ensure_future(work)
+    while not task.done():
+        await asyncio.wait([task], timeout=_POLL_SECONDS)
+        if stop.is_set() and not task.done():
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            return None
+    return task.result()
 
 
 async def _connect(
@@ -157,13 +177,13 @@ async def _client(address: str) -> Any:
         address, asynchronous=True, timeout=_CONNECT_SECONDS, set_as_default=False, name="bnexp"
     )
     try:
-        await client
-    except (OSError, asyncio.TimeoutError, ValueError) as error:
-        raise ClusterError(
-            f"no Dask scheduler answers at {address} ({error}); is one running there? It is "
-            "started with: dask scheduler"
-        ) from error
-    try:
+        try:
+            await client
+        except (OSError, asyncio.TimeoutError, ValueError) as error:
+            raise ClusterError(
+                f"no Dask scheduler answers at {address} ({error}); is one running there? It is "
+                "started with: dask scheduler"
+            ) from error
         yield client
     finally:
         with contextlib.suppress(OSError, asyncio.TimeoutError):
