@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sweeps import environment, wait_until
@@ -28,12 +28,14 @@ class Cluster:
         wait_until(about.exists, "the scheduler runs")
         self.address = wait_until(lambda: _address(about), "the scheduler has an address")
 
-    def hire(self, count: int = 1, *, path: str = "", threads: int = 1) -> None:
+    def hire(
+        self, count: int = 1, *, path: str = "", threads: int = 1, options: Sequence[str] = ()
+    ) -> None:
         """Start workers, perhaps with other modules before all others."""
         for _ in range(count):
-            options = ["--nthreads", str(threads), "--no-nanny", "--no-dashboard"]
-            options += ["--host", "127.0.0.1", "--local-directory", str(self.folder)]
-            self.workers.append(self._start("worker", self.address, *options, path=path))
+            words = ["--nthreads", str(threads), "--no-nanny", "--no-dashboard", *options]
+            words += ["--host", "127.0.0.1", "--local-directory", str(self.folder)]
+            self.workers.append(self._start("worker", self.address, *words, path=path))
 
     def _start(self, what: str, *options: str, path: str = "") -> subprocess.Popen[bytes]:
         log = (self.folder / "log").open("ab")

@@ -130,6 +130,36 @@ def test_a_killed_worker_costs_nothing_but_time(tmp_path: Path) -> None:
     assert epochs.count(1) == 1 and len(epochs) < 40  # it did not begin at the beginning
 
 
+def test_a_worker_started_again_at_the_same_address_is_another(tmp_path: Path) -> None:
+    """As a supervisor does it: so quickly that the address never seems to be gone."""
+    plan = make_plan(AXES, training__epochs=30)
+    begun: list[int] = []
+    with dask_cluster(0) as cluster:
+        port = ("--worker-port", "34567")
+        cluster.hire(options=port)
+
+        def kill(event: Event) -> None:
+            if isinstance(event, Progress):
+                begun.append(event.epoch)
+                if event.epoch == 9 and len(begun) == 9:
+                    cluster.workers[0].kill()
+                    cluster.workers[0].wait()
+                    cluster.hire(options=port)
+
+        workplace = Workplace(checkpoints=tmp_path, checkpoint_seconds=0)
+        results = train(stacks_of(plan, 4), cluster.address, kill, workplace=workplace)
+    assert bits(results) == bits(inline(stacks_of(plan)))
+    assert begun.count(1) == 1
+
+
+def test_a_bell_that_never_rings_costs_half_a_second(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bnexp.engines.dask.desk.Desk._ring", lambda *_: None)
+    plan = make_plan(AXES)
+    assert bits(train(stacks_of(plan, 2), cluster.address)) == bits(inline(stacks_of(plan)))
+
+
 def test_a_worker_of_ours_that_dies_is_replaced(tmp_path: Path) -> None:
     plan = make_plan(AXES, training__epochs=30)
     killed: set[int] = set()

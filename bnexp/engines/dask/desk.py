@@ -22,11 +22,11 @@ from bnexp.config.network import facts_of
 from bnexp.engines.base import RETRIES, Event, RunEnded, Trouble, Workplace, failures
 from bnexp.engines.dask import remote
 from bnexp.engines.dask.slots import Slots, words
-from bnexp.engines.dask.travel import anywhere, explain, of_worker, other_versions
+from bnexp.engines.dask.travel import explain, of_worker, other_versions, pack
 from bnexp.engines.messages import decode_error
 from bnexp.errors import ClusterError
 from bnexp.plan.work import Stack
-from bnexp.store.checkpoints import read_states, write_states
+from bnexp.store.checkpoints import write_states
 
 #: How often the driver looks which workers are there, and empties mailboxes without being called.
 _LOOK_SECONDS = 0.5
@@ -86,7 +86,8 @@ class Desk:
         self.failure: BaseException | None = None
         self.is_halted = False
         self._wake = asyncio.Event()
-        self._heard: dict[str, int] = {}
+        #: The session at each worker's address, and the number of its last news.
+        self._heard: dict[str, tuple[str, int]] = {}
         self._calls: dict[str, asyncio.Task[None]] = {}
         self._rung: set[str] = set()
         self._others: set[str] = set()
@@ -158,10 +159,15 @@ class Desk:
         try:
             while address in self._rung:
                 self._rung.discard(address)
-                heard = self._heard.get(address, 0)
-                for news in await self._call(address, eval, words("collect", self.topic, heard)):
-                    self._heard[address] = news.number
+                name, heard = self._heard.get(address, ("", 0))
+                call = words("collect", self.topic, name, heard)
+                session, found = await self._call(address, eval, call)
+                if session != name:
+                    self._heard[address] = (session, 0)
+                    self._lose([slot for slot in self.out if slot[0] == address])
+                for news in found:
                     await self._hear(address, news)
+                    self._heard[address] = (session, news.number)
         except _FAILED_CALL:
             self._rung.discard(address)  # gone, or collected from at the next look
         except ImportError as error:
@@ -206,19 +212,12 @@ class Desk:
         self.out[address, slot] = work
         taken = False
         try:
-            task = self._task(work.stack)
+            task = pack(work.stack, self.workplace, facts_of(work.stack.runs[0].config.data))
             taken = await self._call(address, remote.give, self.topic, slot, task)
         finally:
             if not taken and (address, slot) in self.out:
                 del self.out[address, slot]
                 self.waiting.appendleft(work)
-
-    def _task(self, stack: Stack) -> remote.Task:
-        folder, config = self.workplace.checkpoints, stack.runs[0].config
-        states = read_states(folder, [run.id for run in stack.runs]) if folder else {}
-        runs = tuple(anywhere(run) for run in stack.runs)
-        place = replace(self.workplace, checkpoints=None, verified=True)
-        return remote.Task(replace(stack, runs=runs), place, states, facts_of(config.data))
 
     def _compare(self, address: str, version: str, marks: str) -> None:
         """Refuse a worker with another bnexp, and say aloud, once, what may change last bits."""
@@ -242,6 +241,11 @@ class Desk:
         message = f"{cause} at each of {RETRIES + 1} tries; is there enough memory?"
         for event in failures(work.stack.runs, message):
             self._end(event)
+
+    def _lose(self, slots: Sequence[tuple[str, str]]) -> None:
+        """Take back what was out with workers that are gone."""
+        for slot in slots:
+            self._take_back(slot, f"the worker at {slot[0]} is gone")
 
     def _fill_slots(self) -> None:
         self.slots.fill(len(self.waiting) + len(self.out))
@@ -268,8 +272,7 @@ class Desk:
         if now - self._accompanied > _ALONE_SECONDS:
             self._accompanied = math.inf  # said once for each time without any
             self.tell(Trouble("the Dask cluster has no workers; waiting for some"))
-        for slot in [slot for slot in self.out if slot[0] not in threads]:
-            self._take_back(slot, f"the worker at {slot[0]} is gone")
+        self._lose([slot for slot in self.out if slot[0] not in threads])
         await self.slots.check()
         self._fill_slots()
         for address in threads:

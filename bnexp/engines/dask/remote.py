@@ -113,6 +113,7 @@ class _Session:
     def __init__(self, worker: Worker, topic: str) -> None:
         self.worker = worker
         self.topic = topic
+        self.name = uuid.uuid4().hex
         self.shelf = _Shelf()
         self.slots: dict[str, _Slot] = {}
         self._guard = threading.Lock()
@@ -129,10 +130,10 @@ class _Session:
             self._news.append(replace(news, number=self._count))
         self.worker.log_event(self.topic, self.worker.address)
 
-    def collect(self, after: int) -> list[News]:
-        """Return the news since number ``after``, and forget those before."""
+    def collect(self, name: str, after: int) -> list[News]:
+        """Return the news since number ``after`` of this session, and forget those before."""
         with self._guard:
-            while self._news and self._news[0].number <= after:
+            while name == self.name and self._news and self._news[0].number <= after:
                 self._news.popleft()
             return list(self._news)
 
@@ -242,10 +243,13 @@ def _here(workplace: Workplace) -> Workplace:
     )
 
 
-def collect(topic: str, after: int) -> list[News]:
-    """Return a session's news since number ``after``; those before are forgotten."""
+def collect(topic: str, name: str, after: int) -> tuple[str, list[News]]:
+    """Return a session's name, and its news since number ``after``; those before are forgotten.
+
+    A worker that was started again at the same address has a session of another name, or none.
+    """
     session = _sessions.get(topic)
-    return session.collect(after) if session else []
+    return (session.name, session.collect(name, after)) if session else ("", [])
 
 
 def give(topic: str, name: str, task: Task | None) -> bool:

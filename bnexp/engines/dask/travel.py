@@ -5,10 +5,24 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from bnexp.describe import DatasetFacts
+from bnexp.engines.base import Workplace
+from bnexp.engines.dask import remote
 from bnexp.environment import fingerprint
 from bnexp.errors import BnexpError, ClusterError, ConfigError, ResultsError
-from bnexp.plan.work import Run
+from bnexp.plan.work import Run, Stack
+from bnexp.store.checkpoints import read_states
 from bnexp.version import __version__
+
+
+def pack(stack: Stack, workplace: Workplace, facts: DatasetFacts) -> remote.Task:
+    """Return a stack as it is sent to a worker: with its checkpoints, and what its data must be."""
+    folder = workplace.checkpoints
+    states = read_states(folder, [run.id for run in stack.runs]) if folder else {}
+    runs = tuple(anywhere(run) for run in stack.runs)
+    # The worker verifies its own files.
+    place = replace(workplace, checkpoints=None, verified=True)
+    return remote.Task(replace(stack, runs=runs), place, states, facts)
 
 
 def anywhere(run: Run) -> Run:
