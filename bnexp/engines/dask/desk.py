@@ -13,7 +13,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from distributed import Client
@@ -21,7 +21,7 @@ from distributed import Client
 from bnexp.config.network import facts_of
 from bnexp.engines.base import RETRIES, Event, RunEnded, Trouble, Workplace, failures
 from bnexp.engines.dask import remote
-from bnexp.engines.dask.slots import Slots, words
+from bnexp.engines.dask.slots import Slots, Work, words
 from bnexp.engines.dask.travel import explain, of_worker, other_versions, pack
 from bnexp.engines.messages import decode_error
 from bnexp.errors import ClusterError
@@ -41,19 +41,6 @@ _HALT_SECONDS = 0.3
 _SECONDS_TO_STOP = 0.8
 #: What a call raises that reaches nobody.
 _FAILED_CALL = (OSError, asyncio.TimeoutError)
-
-
-@dataclass(frozen=True)
-class _Work:
-    """A stack, and how often it was begun before."""
-
-    stack: Stack
-    tries: int = 0
-
-    def without(self, ended: set[str]) -> _Work:
-        """Leave out the runs that have ended."""
-        runs = tuple(run for run in self.stack.runs if run.id not in ended)
-        return replace(self, stack=Stack(runs, self.stack.start_epoch))
 
 
 class Desk:
@@ -79,8 +66,8 @@ class Desk:
         self.strict = strict
         self.tend = tend
         self.topic = f"bnexp-{uuid.uuid4().hex}"
-        self.waiting = deque(_Work(stack) for stack in stacks)
-        self.out: dict[tuple[str, str], _Work] = {}
+        self.waiting = deque(Work(stack) for stack in stacks)
+        self.out: dict[tuple[str, str], Work] = {}
         self.ended: set[str] = set()
         self.slots = Slots(client, self.topic, most)
         self.failure: BaseException | None = None
@@ -143,6 +130,12 @@ class Desk:
         if isinstance(answer, BaseException):
             raise answer
         return answer
+
+    async def _tell_all(self, function: Callable[[str], None]) -> None:
+        """Call a function on all workers that have said something."""
+        workers = list(self._heard)
+        call = self.client.run(function, self.topic, workers=workers, on_error="return")
+        await asyncio.wait_for(call, _HALT_SECONDS)
 
     def _ring(self, event: tuple[float, str]) -> None:
         """Hear a worker's bell."""
@@ -281,10 +274,7 @@ class Desk:
     async def _halt(self) -> None:
         """Set the workers' stop flags and hear their last news."""
         with contextlib.suppress(*_FAILED_CALL, RuntimeError):
-            call = self.client.run(
-                remote.halt, self.topic, workers=list(self._heard), on_error="return"
-            )
-            await asyncio.wait_for(call, _HALT_SECONDS)
+            await self._tell_all(remote.halt)
         deadline = time.monotonic() + _SECONDS_TO_STOP
         while self.out and not self.failure and time.monotonic() < deadline:
             for address in {address for address, _ in self.out}:
@@ -295,8 +285,5 @@ class Desk:
         """Take everything of this sweep from the cluster, where it still answers."""
         with contextlib.suppress(*_FAILED_CALL, RuntimeError):
             self.client.unsubscribe_topic(self.topic)
-            call = self.client.run(
-                remote.forget, self.topic, workers=list(self._heard), on_error="return"
-            )
-            await asyncio.wait_for(call, _HALT_SECONDS)
+            await self._tell_all(remote.forget)
             await asyncio.wait_for(self.slots.cancel(), _HALT_SECONDS)

@@ -1,12 +1,14 @@
-"""The tasks of a sweep as Dask sees them: slots, each of which takes one stack after another.
+"""Stacks as the driver counts them, and the tasks of a sweep as Dask sees them.
 
-There is one for every stack, so that Dask knows how much there is to do (a cluster that grows with
-its work does), but most find nothing left when their turn comes.
+Those are slots, each of which takes one stack after another. There is one for every stack, so that
+Dask knows how much there is to do (a cluster that grows with its work does), but most find nothing
+left when their turn comes.
 """
 
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass, replace
 from typing import Any
 
 from distributed import Client, Future
@@ -15,6 +17,20 @@ from bnexp.engines.base import RETRIES
 from bnexp.engines.dask import remote
 from bnexp.engines.dask.travel import explain
 from bnexp.errors import ClusterError
+from bnexp.plan.work import Stack
+
+
+@dataclass(frozen=True)
+class Work:
+    """A stack, and how often it was begun before."""
+
+    stack: Stack
+    tries: int = 0
+
+    def without(self, ended: set[str]) -> Work:
+        """Leave out the runs that have ended."""
+        runs = tuple(run for run in self.stack.runs if run.id not in ended)
+        return replace(self, stack=Stack(runs, self.stack.start_epoch))
 
 
 class Slots:
