@@ -36,6 +36,8 @@ class Cluster:
             words = ["--nthreads", str(threads), "--no-nanny", "--no-dashboard", *options]
             words += ["--host", "127.0.0.1", "--local-directory", str(self.folder)]
             self.workers.append(self._start("worker", self.address, *words, path=path))
+        log, count = self.folder / "log", len(self.workers)
+        wait_until(lambda: log.read_text().count("Registered to") >= count, "workers are there")
 
     def _start(self, what: str, *options: str, path: str = "") -> subprocess.Popen[bytes]:
         log = (self.folder / "log").open("ab")
