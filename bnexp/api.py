@@ -10,11 +10,12 @@ from typing import Any, SupportsIndex
 
 from bnexp.config import Config, load_run, load_sweep
 from bnexp.driver import Options, Watcher, train_plan
+from bnexp.engines import EngineChoice, choose_engine
 from bnexp.engines.crew import shared_crew
 from bnexp.environment import available_cores
 from bnexp.errors import ConfigError
 from bnexp.plan import Plan, plan_run, plan_sweep, step_seconds
-from bnexp.store.folder import ResultsFolder, folder_for
+from bnexp.store.folder import RERUNS, Rerun, ResultsFolder, folder_for
 from bnexp.store.results import Results
 
 #: Seconds; a signal is answered between two steps.
@@ -26,22 +27,28 @@ def run(
     *,
     seed: int | None = None,
     overrides: Sequence[str] = (),
+    engine: str | None = None,
+    address: str | None = None,
     output: str | PathLike[str] | None = None,
     data_dir: str | PathLike[str] | None = None,
     fresh: bool = False,
+    rerun: Rerun | None = None,
     strict: bool = False,
     watcher: Watcher | None = None,
 ) -> Results:
     """Train one config and return its results; what is finished is not repeated.
 
-    It is trained in this process, or on a worker where a single step takes long.
+    It is trained in this process, or on a worker where a single step takes long; ``engine`` and
+    ``address`` are as for ``sweep``.
 
     ``config`` is a ``Config``, the path of a YAML file, or a mapping of what such a file says; its
     sweep is left out. ``overrides`` are
     texts such as ``"optimizer.lr=0.1"``. Results go to ``output``, by default
     ``results/<name>-<hash>`` in the working folder; ``fresh`` sets an older folder aside under a
-    numbered name. ``data_dir`` is where datasets are looked for first. ``strict`` refuses to go on
-    from work of other versions. ``watcher`` is told of progress; without one nothing is printed.
+    numbered name. ``rerun`` ("failed", "diverged" or "all") trains such runs again, although they
+    are finished; a run that failed is trained again anyway. ``data_dir`` is where datasets are
+    looked for first. ``strict`` refuses to go on from work of other versions. ``watcher`` is told
+    of progress; without one nothing is printed.
 
     A run that diverges, or fails, is in the results with that status. Raises ConfigError,
     DatasetError, ResultsError (the folder is in use, damaged, or another question's), OutputError,
@@ -50,9 +57,12 @@ def run(
     """
     plan = plan_run(load_run(config, overrides=_texts(overrides), seed=_number(seed)))
     # A step that takes long cannot be stopped in this process: a worker can.
-    jobs = int(step_seconds(plan.config) > _LONG_STEP)
-    options = Options(jobs=jobs, data_dir=_path(data_dir), strict=strict)
-    return _train(plan, "run", options, output, fresh, watcher)
+    long = step_seconds(plan.config) > _LONG_STEP
+    usual = EngineChoice("local", 1) if long else EngineChoice()
+    jobs = None if engine is None or engine == "inline" or address else 1
+    choice = choose_engine(engine, jobs, address, default=usual)
+    options = Options(engine=choice, data_dir=_path(data_dir), strict=strict)
+    return _train(plan, "run", options, output, watcher, fresh=fresh, rerun=rerun)
 
 
 def sweep(
@@ -64,9 +74,12 @@ def sweep(
     seed: int | None = None,
     overrides: Sequence[str] = (),
     jobs: int | None = None,
+    engine: str | None = None,
+    address: str | None = None,
     output: str | PathLike[str] | None = None,
     data_dir: str | PathLike[str] | None = None,
     fresh: bool = False,
+    rerun: Rerun | None = None,
     strict: bool = False,
     watcher: Watcher | None = None,
 ) -> Results:
@@ -79,8 +92,13 @@ def sweep(
     axis, batch norm is compared with none. Every cell is trained with ``seeds`` seeds from ``seed``
     on. ``jobs`` is the number of workers (default: the cores available; 0 trains in this process).
     No ``__main__`` guard is needed, and workers are kept for a minute, for a sweep that follows.
+    ``engine`` is "local" (worker processes), "inline" (this process) or "dask": the cluster whose
+    scheduler is at ``address``, on all of it unless ``jobs`` says how many stacks at once, or
+    without an address one made here for the purpose.
+
     The results are those of the whole folder: cells of earlier sweeps of the same question are
-    among them. For the rest, and for what is raised, see ``run``.
+    among them. For the rest, and for what is raised, see ``run``; ClusterError, too, where a
+    cluster does not answer or is gone.
     """
     loaded = load_sweep(
         config,
@@ -90,11 +108,11 @@ def sweep(
         seed=_number(seed),
         overrides=_texts(overrides),
     )
-    workers = available_cores() if jobs is None else _number(jobs)
-    if not isinstance(workers, int) or workers < 0:
-        raise ConfigError(f"jobs: {jobs}; allowed: workers from 1 on, or 0: train in this process")
-    options = Options(workers, _path(data_dir), strict, crew=shared_crew())
-    return _train(plan_sweep(loaded), "sweep", options, output, fresh, watcher)
+    usual = EngineChoice("local", available_cores())
+    choice = choose_engine(engine, _number(jobs), address, default=usual)
+    crew = shared_crew()
+    options = Options(engine=choice, data_dir=_path(data_dir), strict=strict, crew=crew)
+    return _train(plan_sweep(loaded), "sweep", options, output, watcher, fresh=fresh, rerun=rerun)
 
 
 def _train(
@@ -102,11 +120,15 @@ def _train(
     command: str,
     options: Options,
     output: str | PathLike[str] | None,
-    fresh: bool,
     watcher: Watcher | None,
+    *,
+    fresh: bool,
+    rerun: Rerun | None,
 ) -> Results:
+    if rerun not in (None, *RERUNS):
+        raise ConfigError(f"rerun: {rerun!r}; allowed: {', '.join(RERUNS)}")
     path = Path(output) if output else folder_for(plan.config, command)
-    with ResultsFolder(path, plan, command, fresh=fresh) as folder:
+    with ResultsFolder(path, plan, command, fresh=fresh, rerun=rerun) as folder:
         return train_plan(folder, options, watcher or Watcher())
 
 

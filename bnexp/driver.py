@@ -19,7 +19,7 @@ from bnexp.config.network import facts_of
 from bnexp.config.schema import Config
 from bnexp.data.files import ensure_data, verify_data
 from bnexp.describe import DatasetFacts, DataSpec
-from bnexp.engines import Engine, InlineEngine, LocalEngine, Progress, RunEnded, Trouble
+from bnexp.engines import EngineChoice, Progress, RunEnded, Trouble, open_engine
 from bnexp.engines.base import Workplace, needed_examples
 from bnexp.engines.crew import Crew
 from bnexp.environment import fingerprint
@@ -54,15 +54,22 @@ class Watcher:
 class Options:
     """How to work, none of which changes a result.
 
-    ``jobs`` is the number of worker processes, 0 for none: train in this process. ``strict``
-    refuses to go on from work of other versions. Workers come from ``crew``, which keeps them.
+    ``jobs`` is the number of worker processes, 0 for none: train in this process. ``engine``, where
+    it is given, says instead which engine trains. ``strict`` refuses to go on from work of other
+    versions. Worker processes come from ``crew``, which keeps them for later.
     """
 
     jobs: int = 0
+    engine: EngineChoice | None = None
     data_dir: Path | None = None
     strict: bool = False
     checkpoint_seconds: float = 3.0
     crew: Crew | None = None
+
+    @property
+    def chosen(self) -> EngineChoice:
+        """The engine that trains."""
+        return self.engine or EngineChoice("local" if self.jobs else "inline", self.jobs)
 
 
 def train_plan(folder: ResultsFolder, options: Options, watcher: Watcher) -> Results:
@@ -104,6 +111,9 @@ def train_plan(folder: ResultsFolder, options: Options, watcher: Watcher) -> Res
         finally:
             watcher.close()
             folder.write_views()
+    again, otherwise = folder.repeated
+    if again:
+        watcher.note(f"{again} runs were trained again; {otherwise} gave other records than before")
     finished = folder.finished()
     done, total = len(finished), len(plan.runs)
     if caught and done < total:
@@ -118,7 +128,12 @@ def train_plan(folder: ResultsFolder, options: Options, watcher: Watcher) -> Res
 
 
 def _get_data(pending: list[Run], options: Options, watcher: Watcher) -> None:
-    """Have all files here before any worker starts: downloaded once, and with a bar."""
+    """Have all files here before any worker starts: downloaded once, and with a bar.
+
+    The workers of a cluster have their own.
+    """
+    if not options.chosen.is_here:
+        return
     for _, spec in _wanted(pending):
         ensure_data(spec, data_dir=options.data_dir, notify=watcher.note, progress=True)
 
@@ -135,14 +150,14 @@ def _wanted(pending: list[Run]) -> list[tuple[Config, DataSpec]]:
 
 
 def _verify(unverified: list[tuple[DataSpec, DatasetFacts]], options: Options) -> None:
-    for spec, facts in unverified:
+    for spec, facts in unverified if options.chosen.is_here else ():
         verify_data(spec, facts, data_dir=options.data_dir)
 
 
 @contextlib.contextmanager
 def _shared(pending: list[Run], options: Options) -> Iterator[Path | None]:
     """Decode examples that are too many for every worker to have its own; yield their folder."""
-    if options.jobs < 2:
+    if options.chosen.jobs < 2 or not options.chosen.is_here:
         yield None
         return
     # Here, since they take NumPy, which a driver with workers does without.
@@ -172,7 +187,6 @@ def _train(
     options: Options,
     watcher: Watcher,
 ) -> None:
-    stacks = cut_stacks(work.runs, jobs=max(1, options.jobs), started=work.epochs)
     workplace = Workplace(
         options.data_dir and options.data_dir.resolve(),
         folder.checkpoints.resolve(),
@@ -180,13 +194,13 @@ def _train(
         verified=True,
         shared=work.shared,
     )
-    engine: Engine = InlineEngine(workplace)
-    if options.jobs:
-        engine = LocalEngine(workplace, jobs=options.jobs, crew=options.crew)
-    with (
-        ThreadPoolExecutor(1) as beside,
-        contextlib.closing(engine.train(stacks, stop)) as events,
-    ):
+    with contextlib.ExitStack() as guard:
+        engine = guard.enter_context(
+            open_engine(options.chosen, workplace, stop, strict=options.strict, crew=options.crew)
+        )
+        stacks = cut_stacks(work.runs, jobs=engine.jobs, started=work.epochs)
+        beside = guard.enter_context(ThreadPoolExecutor(1))
+        events = guard.enter_context(contextlib.closing(engine.train(stacks, stop)))
         # Once, beside the training; no result is kept before its data are known to be right.
         verified = beside.submit(_verify, work.unverified, options)
         for event in events:

@@ -43,6 +43,12 @@ class OutputError(BnexpError):
     exit_code = 5
 
 
+class ClusterError(BnexpError):
+    """A cluster cannot be reached, or is gone (exit code 5)."""
+
+    exit_code = 5
+
+
 class InterruptedRunError(BnexpError):
     """Stopped by a signal; what is finished is kept (exit code 128 + the signal's number)."""
 

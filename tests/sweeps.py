@@ -163,12 +163,15 @@ def wait_until(condition: Callable[[], Any], what: str, seconds: float = 30) -> 
     return value
 
 
+_WORKERS = ("bnexp.engines.worker", "bnexp.engines.dask.process")
+
+
 def workers_of(pid: int) -> list[int]:
     """The worker processes that a process has started and that are running."""
     return [
         worker
         for worker, parent, state, command in _processes()
-        if parent == pid and state != "Z" and "bnexp.engines.worker" in command
+        if parent == pid and state != "Z" and any(module in command for module in _WORKERS)
     ]
 
 

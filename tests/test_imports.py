@@ -43,6 +43,7 @@ ONLY = {
 #: Where each library that is not Python's own may be imported.
 LIBRARIES = {
     "click": {"cli"},
+    "distributed": {"engines"},
     "filelock": {"data", "store"},
     "matplotlib": {"plots"},
     "numpy": {

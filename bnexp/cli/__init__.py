@@ -33,7 +33,7 @@ Exit codes:
   2  wrong usage or config
   3  a dataset is missing, damaged or cannot be downloaded
   4  a results folder is in use, inconsistent or corrupt
-  5  reading or writing failed
+  5  reading or writing failed, or a cluster does not answer
   130, 143  interrupted; the same command goes on from there
 """
 

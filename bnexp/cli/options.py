@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from bnexp.engines.names import ENGINES
+
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -40,6 +42,31 @@ data_dir_option = click.option(
 )
 
 
+def engine_options(usual: str) -> Callable[[_Command], _Command]:
+    """Return the options that say where stacks are trained; ``usual`` is the default in words."""
+
+    def add(command: _Command) -> _Command:
+        for option in (
+            click.option(
+                "--address",
+                metavar="ADDRESS",
+                show_default="a cluster made on this machine",
+                help="With --engine dask: the cluster's scheduler, such as tcp://10.0.0.5:8786.",
+            ),
+            click.option(
+                "--engine",
+                metavar="ENGINE",
+                type=click.Choice(ENGINES),
+                show_default=usual,
+                help="Where to train: local (worker processes), inline (this process) or dask.",
+            ),
+        ):
+            command = option(command)
+        return command
+
+    return add
+
+
 def folder_options(command: _Command) -> _Command:
     """Add the options that say where results go and what is done with older ones."""
     for option in (
@@ -47,6 +74,13 @@ def folder_options(command: _Command) -> _Command:
             "--strict",
             is_flag=True,
             help="Refuse to go on from work of other versions or another BLAS kernel.",
+        ),
+        click.option(
+            "--rerun",
+            metavar="WHICH",
+            type=click.Choice(["failed", "diverged", "all"]),
+            show_default="what failed",
+            help="Train finished runs again: failed (which is done anyway), diverged or all.",
         ),
         click.option(
             "--fresh",

@@ -7,8 +7,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import click
-
 from bnexp.errors import ConfigError, OutputError
 from bnexp.store.results import Results
 
@@ -41,16 +39,16 @@ def draw(
         yield save_figure(figure, path)
 
 
-def print_grid(
+def grid_text(
     results: Results, *, y: str | None = None, panel: str | None = None, arm: str | None = None
-) -> None:
-    """Print the grid as text, within the terminal's width and characters."""
+) -> str:
+    """Return the grid as text, within the terminal's width and characters."""
     from bnexp.plots import text_grid
 
     encoding = (sys.stdout.encoding or "ascii").lower()
     width = shutil.get_terminal_size((80, 24)).columns
     plain = not encoding.startswith("utf")
-    click.echo(text_grid(results, y=y, panel=panel, arm=arm, width=min(width, 120), ascii=plain))
+    return text_grid(results, y=y, panel=panel, arm=arm, width=min(width, 120), ascii=plain)
 
 
 def picture_paths(folder: Path, formats: tuple[str, ...], output: Path | None) -> list[Path]:

@@ -15,7 +15,7 @@ from bnexp.environment import available_cores
 from bnexp.plan import Plan, Stack, cut_stacks, plan_sweep, run_multiply_adds
 from bnexp.store.folder import folder_for, refuse_other_question
 from bnexp.store.journal import NAME, read_journal
-from bnexp.store.results import load_results
+from bnexp.store.results import load_results, waiting_again
 
 _MOST_VALUES = 20
 
@@ -67,9 +67,10 @@ def _count_finished(folder: Path, plan: Plan) -> int:
     if not folder.is_dir() or not any(folder.iterdir()):
         return 0
     results = load_results(folder)
-    refuse_other_question(folder, read_journal(folder / NAME), plan.config, "sweep")
+    entries = read_journal(folder / NAME)
+    refuse_other_question(folder, entries, plan.config, "sweep")
     ended = {run for run, result in results.runs.items() if result.status != "failed"}
-    return len(plan.runs.keys() & ended)
+    return len(plan.runs.keys() & ended - waiting_again(entries))
 
 
 def _values(values: Sequence[Any]) -> str:

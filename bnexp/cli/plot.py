@@ -68,7 +68,7 @@ def command(
 
     FOLDER is what a run or sweep wrote, finished or not; without it, the newest below results/.
     """
-    from bnexp.cli.pictures import draw, print_grid
+    from bnexp.cli.pictures import draw, grid_text
     from bnexp.store.folder import newest_folder
     from bnexp.store.results import load_results
 
@@ -81,7 +81,7 @@ def command(
     if finished < total:
         say(f"{finished} of {total} runs are finished; the command that trains them goes on")
     if text:
-        print_grid(results, **shown)
+        click.echo(grid_text(results, **shown))
         return
     for path in draw(results, formats, output, **shown):
         click.echo(path)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from bnexp.cli.options import data_dir_option, folder_options, set_option
+from bnexp.cli.options import data_dir_option, engine_options, folder_options, set_option
 from bnexp.cli.streams import say
 
 
@@ -15,6 +15,7 @@ from bnexp.cli.streams import say
 @click.argument("config", type=click.Path(path_type=Path))
 @set_option
 @click.option("--seed", type=int, show_default="the config's", help="Train with this seed.")
+@engine_options("inline, or local where a step takes long")
 @data_dir_option
 @folder_options
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")

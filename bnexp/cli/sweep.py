@@ -7,7 +7,13 @@ from typing import Any
 
 import click
 
-from bnexp.cli.options import data_dir_option, folder_options, read_count, set_option
+from bnexp.cli.options import (
+    data_dir_option,
+    engine_options,
+    folder_options,
+    read_count,
+    set_option,
+)
 from bnexp.cli.streams import say
 
 
@@ -37,9 +43,10 @@ from bnexp.cli.streams import say
     "--jobs",
     metavar="N",
     callback=read_count,
-    show_default="the cores available",
-    help="How many worker processes.",
+    show_default="the cores available, or all of a cluster",
+    help="How many workers, or of a cluster at most how many.",
 )
+@engine_options("local")
 @click.option("--dry-run", is_flag=True, help="Print the plan and train nothing.")
 @data_dir_option
 @folder_options

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
 
-from bnexp.cli.pictures import print_grid
+from bnexp.cli.pictures import grid_text
 from bnexp.cli.streams import say
 from bnexp.config import name_cell
 from bnexp.errors import RunsFailedError
 from bnexp.store.results import Results
+from bnexp.store.views import RUNS_CSV
+
+#: A longer table is not printed.
+_MOST_LINES = 200
+#: Of those that failed for one reason so many cells are named.
+_MOST_FAILURES = 10
 
 
 def finish(results: Results, *, as_json: bool, pictures: Sequence[Path] = ()) -> None:
@@ -23,11 +30,24 @@ def finish(results: Results, *, as_json: bool, pictures: Sequence[Path] = ()) ->
         print_results(results, pictures)
     failed = [result for result in results.runs.values() if result.status == "failed"]
     if failed:
-        reasons = dict.fromkeys(result.message for result in failed)
         raise RunsFailedError(
             f"{len(failed)} of {len(results.runs)} runs failed and are tried again by the same "
-            "command:\n" + "\n".join(f"  {reason}" for reason in reasons)
+            "command:\n" + "\n".join(_failures(results))
         )
+
+
+def _failures(results: Results) -> Iterator[str]:
+    """Yield each reason, and below it the cells whose runs failed for it."""
+    cells: dict[str, list[str]] = {}
+    for cell in results.cells:
+        result = results.runs.get(cell.run)
+        if result is not None and result.status == "failed":
+            cells.setdefault(result.message, []).append(name_cell(cell.values, cell.seed))
+    for reason, names in cells.items():
+        yield f"  {reason}"
+        yield from (f"    {name}" for name in names[:_MOST_FAILURES])
+        if len(names) > _MOST_FAILURES:
+            yield f"    ... and {len(names) - _MOST_FAILURES} more, see {results.folder / RUNS_CSV}"
 
 
 def print_json(results: Results, pictures: Sequence[Path]) -> None:
@@ -41,17 +61,31 @@ def print_json(results: Results, pictures: Sequence[Path]) -> None:
 
 
 def print_results(results: Results, pictures: Sequence[Path]) -> None:
-    """Print a line for every panel and arm of a sweep, or for every cell where that says more."""
-    if results.axes and results.metrics:
-        print_grid(results)
-    else:
-        for line in _cell_lines(results):
-            click.echo(line)
+    """Print a line for every panel and arm of a sweep, or for every cell where that says more.
+
+    What is too long to read is counted instead.
+    """
+    is_grid = results.axes and results.metrics
+    lines = grid_text(results).splitlines() if is_grid else list(_cell_lines(results))
+    if len(lines) > _MOST_LINES:
+        lines = _summary(results)
+    for line in lines:
+        click.echo(line)
     click.echo(results.folder)
     for path in pictures:
         click.echo(path)
     if not pictures and results.metrics:
         say(f"draw the curves with: bnexp plot {results.folder}")
+
+
+def _summary(results: Results) -> list[str]:
+    """Count how the cells ended and say where each of them is."""
+    counts = Counter(row["status"] for row in results.cell_rows())
+    ends = ", ".join(f"{count:,} {status}" for status, count in counts.most_common())
+    return [
+        f"{len(results.cells):,} cells: {ends}",
+        f"too many for a table; {results.folder / RUNS_CSV} has a row for each",
+    ]
 
 
 def _cell_lines(results: Results) -> Iterator[str]:

@@ -74,7 +74,9 @@ def needed_examples(config: Config) -> DataSpec:
 
 
 class Engine(Protocol):
-    """Trains stacks somewhere."""
+    """Trains stacks somewhere, ``jobs`` of them at once."""
+
+    jobs: int
 
     def train(self, stacks: Sequence[Stack], stop: threading.Event) -> Generator[Event, None, None]:
         """Train the stacks in the order given and yield what happens.

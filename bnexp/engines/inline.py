@@ -42,11 +42,14 @@ class _OneBlasThread:
                     self._limits.restore_original_limits()
 
 
-_one_blas_thread = _OneBlasThread()
+#: For every engine that trains in a process which is not its own.
+one_blas_thread = _OneBlasThread()
 
 
 class InlineEngine:
     """Trains in this process, with BLAS limited to one thread while it does."""
+
+    jobs = 1
 
     def __init__(self, workplace: Workplace) -> None:
         self.workplace = workplace
@@ -57,5 +60,5 @@ class InlineEngine:
         for stack in stacks:
             if stop.is_set():
                 return
-            with _one_blas_thread.held():
+            with one_blas_thread.held():
                 yield from work_on(stack, self.workplace, shelf, stop)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
 
 from bnexp.config.network import facts_of, network_spec
 from bnexp.data import Dataset
@@ -67,17 +69,51 @@ class DataShelf:
             self._is_verified = True
 
 
+class Keeper(Protocol):
+    """Keeps checkpoints, wherever they are."""
+
+    def read(self, runs: Collection[str]) -> Mapping[str, RunState]:
+        """Return the latest state of each of these runs that has one."""
+        ...
+
+    def write(self, states: Mapping[str, RunState]) -> None:
+        """Keep the states of runs that are at the same epoch."""
+        ...
+
+
+class FolderKeeper:
+    """Checkpoints in a folder; see ``store.checkpoints``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def read(self, runs: Collection[str]) -> Mapping[str, RunState]:
+        """See ``Keeper``."""
+        return read_states(self.folder, runs)
+
+    def write(self, states: Mapping[str, RunState]) -> None:
+        """See ``Keeper``. Raises OutputError."""
+        write_states(self.folder, states)
+
+
 def work_on(
-    stack: Stack, workplace: Workplace, shelf: DataShelf, stop: threading.Event
+    stack: Stack,
+    workplace: Workplace,
+    shelf: DataShelf,
+    stop: threading.Event,
+    keeper: Keeper | None = None,
 ) -> Iterator[Event]:
     """Train a stack from its checkpoint, if any, and keep one as it goes.
 
-    Whatever goes wrong in training ends the stack's remaining runs as failed; only what bnexp
-    expects (a dataset that cannot be read, a folder that cannot be written) is raised.
+    Checkpoints are the ``keeper``'s, or in the workplace's folder. Whatever goes wrong in training
+    ends the stack's remaining runs as failed; only what bnexp expects (a dataset that cannot be
+    read, a folder that cannot be written) is raised.
     """
     remaining = {run.id: run for run in stack.runs}
+    if keeper is None and workplace.checkpoints:
+        keeper = FolderKeeper(workplace.checkpoints)
     try:
-        for event in _train(stack, workplace, shelf, stop):
+        for event in _train(stack, workplace, shelf, stop, keeper):
             if isinstance(event, RunEnded):
                 del remaining[event.result.run]
             yield event
@@ -91,14 +127,17 @@ def work_on(
 
 
 def _train(
-    stack: Stack, workplace: Workplace, shelf: DataShelf, stop: threading.Event
+    stack: Stack,
+    workplace: Workplace,
+    shelf: DataShelf,
+    stop: threading.Event,
+    keeper: Keeper | None,
 ) -> Iterator[Event]:
-    folder = workplace.checkpoints
-    states = read_states(folder, [run.id for run in stack.runs]) if folder else {}
+    states = keeper.read([run.id for run in stack.runs]) if keeper else {}
     for runs in _by_epoch(stack.runs, states):
         if not stop.is_set():
             part = Stack(tuple(runs), stack.start_epoch)
-            yield from _train_together(part, states, workplace, shelf, stop)
+            yield from _train_together(part, states, workplace, shelf, stop, keeper)
 
 
 def _by_epoch(runs: Sequence[Run], states: Mapping[str, RunState]) -> list[list[Run]]:
@@ -120,8 +159,8 @@ def _train_together(
     workplace: Workplace,
     shelf: DataShelf,
     stop: threading.Event,
+    keeper: Keeper | None,
 ) -> Iterator[Event]:
-    folder = workplace.checkpoints
     saved = time.monotonic()
     should_stop = _after_a_moment(stop)
     ends = train_stack(
@@ -136,9 +175,9 @@ def _train_together(
             yield RunEnded(result)
         yield Progress(end.epoch, len(end.active), end.records)
         due = time.monotonic() - saved >= workplace.checkpoint_seconds
-        if folder and end.active and (due or stop.is_set()):
+        if keeper and end.active and (due or stop.is_set()):
             shelf.verify(stack.runs[0], workplace)
-            write_states(folder, end.states())
+            keeper.write(end.states())
             saved = time.monotonic()
         if stop.is_set():
             return

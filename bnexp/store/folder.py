@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from bnexp.config.schema import Config
 from bnexp.errors import BnexpError, ResultsError
@@ -18,9 +18,12 @@ from bnexp.records import RunResult
 from bnexp.store.checkpoints import discard_finished
 from bnexp.store.journal import NAME, Journal, is_journal, read_journal
 from bnexp.store.lock import FolderLock, is_lock_file
-from bnexp.store.results import read_results
+from bnexp.store.results import read_results, waiting_again
 from bnexp.store.views import remove_view_leftovers, write_plan, write_views
 
+#: Which finished runs of a plan are trained again.
+Rerun = Literal["failed", "diverged", "all"]
+RERUNS: tuple[Rerun, ...] = ("failed", "diverged", "all")
 #: Where results folders stand unless --output says otherwise, from the working folder.
 ROOT = Path("results")
 _VIEW_SECONDS = 3.0
@@ -84,11 +87,21 @@ class ResultsFolder:
     OutputError when it cannot be written.
     """
 
-    def __init__(self, path: Path, plan: Plan, command: str, *, fresh: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        plan: Plan,
+        command: str,
+        *,
+        fresh: bool = False,
+        rerun: Rerun | None = None,
+    ) -> None:
         self.path = path
         self.plan = plan
         self.command = command
         self.checkpoints = path / "checkpoints"
+        #: How many runs were trained again, and how many of them ended otherwise than before.
+        self.repeated = (0, 0)
         _refuse_foreign(path)
         #: Where an older folder went, if ``fresh`` moved one.
         self.aside = self._set_aside() if fresh and (path / NAME).exists() else None
@@ -100,10 +113,10 @@ class ResultsFolder:
             undo.callback(self._lock.release)
             self._journal = Journal(path / NAME)
             undo.callback(self._journal.close)
-            self._open()
+            self._open(rerun)
             undo.pop_all()
 
-    def _open(self) -> None:
+    def _open(self, rerun: Rerun | None) -> None:
         ask = {
             "question": question(self.plan.config, self.command),
             "ask": self.plan.config.model_dump(mode="json"),
@@ -118,11 +131,30 @@ class ResultsFolder:
         refuse_other_question(self.path, entries, self.plan.config, self.command)
         if ask != next((entry for entry in reversed(entries) if "ask" in entry), None):
             self._journal.append(ask)
-        self.results = read_results(self.path, self._journal.entries)
+        self.results = read_results(self.path, entries)
+        # A dictionary of our own, which grows: copied for each result, a large sweep would crawl.
+        self._runs = dict(self.results.runs)
+        self.results = replace(self.results, runs=self._runs)
+        self._mark(rerun)
+        self._journal.forget()
         remove_view_leftovers(self.path)
         write_plan(self.results)
         self._clean()
         self._is_viewed, self._view_due = True, time.monotonic() + _VIEW_SECONDS
+
+    def _mark(self, rerun: Rerun | None) -> None:
+        """Note which runs are to be trained again, unless some of the last time still are.
+
+        The journal keeps the mark, so that after an interruption the others are not trained twice.
+        """
+        self._again = waiting_again(self._journal.entries)
+        mine = [run for run in self.plan.runs if run in self._runs]
+        if rerun is None or any(run in self._again for run in mine):
+            return
+        again = [run for run in mine if rerun in ("all", self._runs[run].status)]
+        if again:
+            self._journal.append({"rerun": again})
+            self._again.update(again)
 
     def __enter__(self) -> ResultsFolder:
         return self
@@ -140,13 +172,22 @@ class ResultsFolder:
         return {run: end for run, end in self._ended().items() if run in self.plan.runs}
 
     def _ended(self) -> dict[str, RunResult]:
-        """Return all runs of the folder but those that failed, which are tried again."""
-        return {run: end for run, end in self.results.runs.items() if end.status != "failed"}
+        """Return all runs of the folder but those that failed, or that are to be trained again."""
+        return {
+            run: end
+            for run, end in self._runs.items()
+            if end.status != "failed" and run not in self._again
+        }
 
     def add(self, result: RunResult) -> None:
         """Keep a run's result: on the disk when this returns. Views follow by ``refresh``."""
         self._journal.append({"result": result.to_json()})
-        self.results = replace(self.results, runs={**self.results.runs, result.run: result})
+        if result.run in self._again:
+            self._again.discard(result.run)
+            old = self._runs[result.run]
+            same = (old.status, old.records) == (result.status, result.records)
+            self.repeated = (self.repeated[0] + 1, self.repeated[1] + (not same))
+        self._runs[result.run] = result
         self._is_viewed = False
 
     def refresh(self) -> None:

@@ -56,11 +56,15 @@ def decode_entry(line: bytes) -> dict[str, Any] | None:
 
 
 class Journal:
-    """A journal opened for appending, by one process at a time (see ``store.lock``)."""
+    """A journal opened for appending, by one process at a time (see ``store.lock``).
+
+    ``entries`` are those in the file, until ``forget``.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.entries, self._length = _parse(_read(path), path)
+        self._keeps_entries = True
         with writing(path):
             # Without a buffer, so that closing does not write what appending gave up.
             self._file = path.open("ab", buffering=0)
@@ -80,7 +84,13 @@ class Journal:
                     self._file.truncate(self._length)
                 raise
         self._length += len(line)
-        self.entries.append(dict(entry))
+        if self._keeps_entries:
+            self.entries.append(dict(entry))
+
+    def forget(self) -> None:
+        """Keep no entries from here on: those of a large sweep take much memory."""
+        self.entries = []
+        self._keeps_entries = False
 
     def close(self) -> None:
         """Close the file."""

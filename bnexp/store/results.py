@@ -163,6 +163,16 @@ def read_results(folder: Path, entries: Iterable[Mapping[str, Any]]) -> Results:
         ) from error
 
 
+def waiting_again(entries: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Return the runs that were to be trained again and have not ended since."""
+    runs: set[str] = set()
+    for entry in entries:
+        runs.update(entry.get("rerun", ()))
+        if "result" in entry:
+            runs.discard(entry["result"]["run"])
+    return runs
+
+
 def _build(folder: Path, entries: Iterable[Mapping[str, Any]]) -> Results:
     asks = []
     cells: dict[str, Cell] = {}

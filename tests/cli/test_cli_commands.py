@@ -7,9 +7,12 @@ import re
 from pathlib import Path
 
 import pytest
+from sweeps import config_text, made_up
 
 from bnexp.config import load_config, load_text, resolve
 from bnexp.describe import Activation, Dense, Dropout, NetworkSpec
+from bnexp.plan import plan_sweep
+from bnexp.store.folder import ResultsFolder
 from bnexp.store.results import load_results
 
 
@@ -278,4 +281,41 @@ def test_rows_of_a_network_name_every_layer():
         "dropout",
         "dense 2",
         "total",
+    ]
+
+
+def test_a_table_too_long_to_read_is_counted_instead(call):
+    scales = [float(number) for number in range(1, 252)]
+    text = config_text({"init.scale": scales})
+    plan = plan_sweep(load_text(text))
+    with ResultsFolder(Path("out"), plan, "sweep") as folder:
+        for number, run in enumerate(plan.runs):
+            folder.add(made_up(run, "diverged" if number < 3 else "done"))
+    Path("many.yaml").write_text(text)
+    ended = call("sweep", "many.yaml", "--output", "out")
+    assert ended.code == 0
+    assert ended.stdout.splitlines() == [
+        "251 cells: 248 done, 3 diverged",
+        "too many for a table; out/runs.csv has a row for each",
+        "out",
+    ]
+    assert len(call("plot", "out", "--text").stdout.splitlines()) > 251
+
+
+def test_failed_runs_are_listed_by_their_reasons(call):
+    from bnexp.cli.tables import _failures
+
+    text = config_text({"init.scale": [float(number) for number in range(1, 16)]})
+    plan = plan_sweep(load_text(text))
+    with ResultsFolder(Path("out"), plan, "sweep") as folder:
+        for number, run in enumerate(plan.runs):
+            message = "no memory" if number < 12 else "no luck"
+            folder.add(made_up(run, "failed" if number != 13 else "done", message=message))
+    lines = list(_failures(folder.results))
+    assert lines[:2] == ["  no memory", "    init.scale = 1, seed = 0"]
+    assert lines[11:] == [
+        "    ... and 2 more, see out/runs.csv",
+        "  no luck",
+        "    init.scale = 13, seed = 0",
+        "    init.scale = 15, seed = 0",
     ]

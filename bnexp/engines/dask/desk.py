@@ -1,0 +1,289 @@
+"""The driver's side of a sweep on a Dask cluster: hands out stacks and hears what workers say.
+
+All of it runs in one thread's event loop. The driver alone knows which stack is where: Dask's own
+retries would begin a stack again without its checkpoint. Only the driver writes checkpoints.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import time
+import uuid
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from distributed import Client
+
+from bnexp.config.network import facts_of
+from bnexp.engines.base import RETRIES, Event, RunEnded, Trouble, Workplace, failures
+from bnexp.engines.dask import remote
+from bnexp.engines.dask.slots import Slots, Work, words
+from bnexp.engines.dask.travel import explain, of_worker, other_versions, pack
+from bnexp.engines.messages import decode_error
+from bnexp.errors import ClusterError
+from bnexp.plan.work import Stack
+from bnexp.store.checkpoints import write_states
+
+#: How often the driver looks which workers are there, and empties mailboxes without being called.
+_LOOK_SECONDS = 0.5
+#: A call of a worker, or of the scheduler, that takes longer has failed.
+_CALL_SECONDS = 10.0
+#: Seconds without the scheduler, after which the sweep ends.
+_LOST_SECONDS = 10.0
+#: Seconds without any worker, after which the driver says that it waits.
+_ALONE_SECONDS = 1.0
+#: After the stop flag: to reach the workers, and for them to end an epoch and say so.
+_HALT_SECONDS = 0.3
+_SECONDS_TO_STOP = 0.8
+#: What a call raises that reaches nobody.
+_FAILED_CALL = (OSError, asyncio.TimeoutError)
+
+
+class Desk:
+    """One sweep: stacks that wait, stacks that are out with a worker, and what is known of both.
+
+    ``tell`` is given every event. ``tend`` is called now and then, to look after workers of ours.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        stacks: Sequence[Stack],
+        workplace: Workplace,
+        *,
+        tell: Callable[[Event], None],
+        most: int | None = None,
+        strict: bool = False,
+        tend: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.client = client
+        self.workplace = workplace
+        self.tell = tell
+        self.strict = strict
+        self.tend = tend
+        self.topic = f"bnexp-{uuid.uuid4().hex}"
+        self.waiting = deque(Work(stack) for stack in stacks)
+        self.out: dict[tuple[str, str], Work] = {}
+        self.ended: set[str] = set()
+        self.slots = Slots(client, self.topic, most)
+        self.failure: BaseException | None = None
+        self.is_halted = False
+        self._wake = asyncio.Event()
+        #: The session at each worker's address, and the number of its last news.
+        self._heard: dict[str, tuple[str, int]] = {}
+        self._calls: dict[str, asyncio.Task[None]] = {}
+        self._rung: set[str] = set()
+        self._others: set[str] = set()
+        self._accompanied = time.monotonic()
+
+    async def run(self) -> None:
+        """Have all stacks trained. Raises BnexpError where the sweep cannot go on."""
+        self.client.subscribe_topic(self.topic, self._ring)
+        self._fill_slots()
+        watch = asyncio.create_task(self._guarded(self._watch))
+        try:
+            while (self.waiting or self.out) and not self.is_halted and not self.failure:
+                await self._nap(1.0)
+            if self.is_halted:
+                await self._halt()
+        finally:
+            beside = [watch, *self._calls.values()]
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
+            await self._leave()
+        if self.failure:
+            raise self.failure
+
+    def halt(self) -> None:
+        """End the sweep soon: the stop flag is set."""
+        self.is_halted = True
+        self._wake.set()
+
+    async def _nap(self, seconds: float) -> None:
+        """Sleep until something happens, at most so long."""
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), seconds)
+        self._wake.clear()
+
+    async def _guarded(self, work: Callable[..., Awaitable[None]], *arguments: Any) -> None:
+        """Keep the first error of something that runs beside, for ``run`` to raise."""
+        try:
+            await work(*arguments)
+        except Exception as error:
+            self.failure = self.failure or error
+        finally:
+            self._wake.set()
+
+    async def _call(self, address: str, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a function on one worker. Raises OSError, TimeoutError, and what it raises."""
+        call = self.client.run(function, *arguments, workers=[address], on_error="return")
+        try:
+            answers = await asyncio.wait_for(call, _CALL_SECONDS)
+        except RuntimeError as error:  # of a client that has given up
+            raise OSError(str(error)) from error
+        answer = answers.get(address, OSError("no answer"))
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    async def _tell_all(self, function: Callable[[str], None]) -> None:
+        """Call a function on all workers that have said something."""
+        workers = list(self._heard)
+        call = self.client.run(function, self.topic, workers=workers, on_error="return")
+        await asyncio.wait_for(call, _HALT_SECONDS)
+
+    def _ring(self, event: tuple[float, str]) -> None:
+        """Hear a worker's bell."""
+        self._collect_soon(event[1])
+
+    def _collect_soon(self, address: str) -> None:
+        self._rung.add(address)
+        if address not in self._calls:
+            call = self._guarded(self._collect, address)
+            self._calls[address] = asyncio.create_task(call)
+
+    async def _collect(self, address: str) -> None:
+        """Empty a worker's mailbox, for as long as its bell rings."""
+        try:
+            while address in self._rung:
+                self._rung.discard(address)
+                name, heard = self._heard.get(address, ("", 0))
+                call = words("collect", self.topic, name, heard)
+                session, found = await self._call(address, eval, call)
+                if session != name:
+                    self._heard[address] = (session, 0)
+                    self._lose([slot for slot in self.out if slot[0] == address])
+                for news in found:
+                    await self._hear(address, news)
+                    self._heard[address] = (session, news.number)
+        except _FAILED_CALL:
+            self._rung.discard(address)  # gone, or collected from at the next look
+        except ImportError as error:
+            raise explain(error, f"the Dask worker at {address}") from error
+        finally:
+            self._calls.pop(address, None)
+
+    async def _hear(self, address: str, news: remote.News) -> None:
+        slot = (address, news.slot)
+        if news.ready:
+            await self._answer(address, news.slot, *news.ready)
+        elif news.error:
+            raise of_worker(decode_error(news.error), address)
+        elif news.states:
+            if self.workplace.checkpoints:
+                write_states(self.workplace.checkpoints, news.states)
+        elif news.is_through:
+            self._take_back(slot, "a worker gave a stack back")
+        elif isinstance(news.event, RunEnded):
+            self._end(news.event)
+            if slot in self.out:
+                self.out[slot] = self.out[slot].without(self.ended)
+        elif news.event:
+            self.tell(news.event)
+
+    def _end(self, event: RunEnded) -> None:
+        """Tell of a run's end, once: a stack may be trained twice where a worker went silent."""
+        if event.result.run not in self.ended:
+            self.ended.add(event.result.run)
+            self.tell(event)
+
+    async def _answer(self, address: str, slot: str, version: str, marks: str) -> None:
+        """Give a slot that is ready the next stack, or tell it that there is none."""
+        self._compare(address, version, marks)
+        self.slots.killed = 0
+        work = None
+        while self.waiting and not self.is_halted and not (work and work.stack.runs):
+            work = self.waiting.popleft().without(self.ended)
+        if work is None or not work.stack.runs:
+            await self._call(address, remote.give, self.topic, slot, None)
+            return
+        self.out[address, slot] = work
+        taken = False
+        try:
+            task = pack(work.stack, self.workplace, facts_of(work.stack.runs[0].config.data))
+            taken = await self._call(address, remote.give, self.topic, slot, task)
+        finally:
+            if not taken and (address, slot) in self.out:
+                del self.out[address, slot]
+                self.waiting.appendleft(work)
+
+    def _compare(self, address: str, version: str, marks: str) -> None:
+        """Refuse a worker with another bnexp, and say aloud, once, what may change last bits."""
+        others = other_versions(address, version, marks, strict=self.strict)
+        if others and marks not in self._others:
+            self._others.add(marks)
+            self.tell(Trouble(others))
+
+    def _take_back(self, slot: tuple[str, str], cause: str) -> None:
+        """Have a stack trained elsewhere that is not over, or fail its runs after enough tries."""
+        work = self.out.pop(slot, None)
+        self._wake.set()
+        if work is None or not work.stack.runs or self.is_halted:
+            return
+        if work.tries < RETRIES:
+            count = len(work.stack.runs)
+            self.tell(Trouble(f"{cause}; its {count} runs go on from their last checkpoint"))
+            self.waiting.appendleft(replace(work, tries=work.tries + 1))
+            self._fill_slots()
+            return
+        message = f"{cause} at each of {RETRIES + 1} tries; is there enough memory?"
+        for event in failures(work.stack.runs, message):
+            self._end(event)
+
+    def _lose(self, slots: Sequence[tuple[str, str]]) -> None:
+        """Take back what was out with workers that are gone."""
+        for slot in slots:
+            self._take_back(slot, f"the worker at {slot[0]} is gone")
+
+    def _fill_slots(self) -> None:
+        self.slots.fill(len(self.waiting) + len(self.out))
+
+    async def _watch(self) -> None:
+        """Notice what nobody tells: workers and slots that are gone, and the scheduler."""
+        seen = time.monotonic()
+        while True:
+            self.tend()
+            try:
+                threads = await asyncio.wait_for(self.client.nthreads(), _CALL_SECONDS)
+            except (*_FAILED_CALL, RuntimeError):
+                if self.client.status == "closed" or time.monotonic() - seen > _LOST_SECONDS:
+                    raise ClusterError("the scheduler of the Dask cluster is gone") from None
+            else:
+                seen = time.monotonic()
+                await self._look_at(threads)
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _look_at(self, threads: Mapping[str, int]) -> None:
+        """Compare the workers that are there with those that have stacks of ours."""
+        now = time.monotonic()
+        self._accompanied = now if threads else self._accompanied
+        if now - self._accompanied > _ALONE_SECONDS:
+            self._accompanied = math.inf  # said once for each time without any
+            self.tell(Trouble("the Dask cluster has no workers; waiting for some"))
+        self._lose([slot for slot in self.out if slot[0] not in threads])
+        await self.slots.check()
+        self._fill_slots()
+        for address in threads:
+            self._collect_soon(address)
+
+    async def _halt(self) -> None:
+        """Set the workers' stop flags and hear their last news."""
+        with contextlib.suppress(*_FAILED_CALL, RuntimeError):
+            await self._tell_all(remote.halt)
+        deadline = time.monotonic() + _SECONDS_TO_STOP
+        while self.out and not self.failure and time.monotonic() < deadline:
+            for address in {address for address, _ in self.out}:
+                self._collect_soon(address)
+            await self._nap(0.05)
+
+    async def _leave(self) -> None:
+        """Take everything of this sweep from the cluster, where it still answers."""
+        with contextlib.suppress(*_FAILED_CALL, RuntimeError):
+            self.client.unsubscribe_topic(self.topic)
+            await self._tell_all(remote.forget)
+            await asyncio.wait_for(self.slots.cancel(), _HALT_SECONDS)

@@ -1,0 +1,274 @@
+"""What runs on a Dask worker: a task that trains stacks, and a mailbox for what it has to say.
+
+A task, a *slot*, is bound to no stack: it asks the driver for one after another, so the longest
+still waiting is always the next, and a stack whose worker died starts from its newest checkpoint.
+News wait in the mailbox until the driver has collected them and said so; an event of Dask's is only
+the bell that calls it, for the scheduler keeps events in memory, and may lose some. The driver
+calls the functions here with ``Client.run``, beside whatever the worker is busy with.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import queue
+import threading
+import uuid
+from collections import deque
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from bnexp.config.network import facts_of
+from bnexp.data import Dataset
+from bnexp.describe import DatasetFacts
+from bnexp.engines.base import Event, Workplace, needed_examples
+from bnexp.engines.inline import one_blas_thread
+from bnexp.engines.messages import encode_error
+from bnexp.engines.work import DataShelf, work_on
+from bnexp.environment import fingerprint
+from bnexp.errors import BnexpError, DatasetError
+from bnexp.plan.work import Stack
+from bnexp.records import RunState
+from bnexp.version import __version__
+
+if TYPE_CHECKING:
+    from distributed import Worker
+
+_POLL_SECONDS = 0.05
+#: As glibc's malloc.h has them; the values set are where its own dynamic ones end.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+
+
+@dataclass(frozen=True)
+class Task:
+    """A stack for a slot, where it has got so far, and what its data must be."""
+
+    stack: Stack
+    workplace: Workplace
+    states: Mapping[str, RunState]
+    facts: DatasetFacts
+
+
+@dataclass(frozen=True)
+class News:
+    """One message of a slot: it is ready, something happened, states to keep, or it is through.
+
+    ``number`` counts a worker's messages, so that none is heard twice.
+    """
+
+    slot: str
+    number: int = 0
+    ready: tuple[str, str] | None = None
+    event: Event | None = None
+    states: Mapping[str, RunState] | None = None
+    error: Mapping[str, Any] | None = None
+    is_through: bool = False
+
+
+class _Shelf(DataShelf):
+    """Examples for all slots of a worker, read once; whose they are is checked here."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._guard = threading.Lock()
+        self.expected: dict[object, DatasetFacts] = {}
+        self._checked: set[object] = set()
+
+    def load(self, stack: Stack, workplace: Workplace) -> Dataset:
+        """See ``DataShelf``; nobody else has verified the data that are here.
+
+        A user's own must be those that the driver has seen.
+        """
+        with self._guard:
+            spec = needed_examples(stack.runs[0].config)
+            place = (spec.path, spec.test_path)
+            if spec.path is not None and place not in self._checked:
+                found = facts_of(stack.runs[0].config.data)
+                if found.content != self.expected[place].content:
+                    files = " or ".join(path for path in place if path)
+                    raise DatasetError(
+                        f"{files}: not the data that the sweep was planned with; put a copy of "
+                        "those there"
+                    )
+                self._checked.add(place)
+            dataset = super().load(stack, workplace)
+            self.verify(stack.runs[0], workplace)
+            return dataset
+
+
+@dataclass
+class _Slot:
+    """A task of ours that is running: what it was given, and its stop flag."""
+
+    given: queue.SimpleQueue[Task | None] = field(default_factory=queue.SimpleQueue)
+    stop: threading.Event = field(default_factory=threading.Event)
+    is_orphan: bool = False
+
+
+class _Session:
+    """What one driver has on this worker."""
+
+    def __init__(self, worker: Worker, topic: str) -> None:
+        self.worker = worker
+        self.topic = topic
+        self.name = uuid.uuid4().hex
+        self.shelf = _Shelf()
+        self.slots: dict[str, _Slot] = {}
+        self._guard = threading.Lock()
+        self._news: deque[News] = deque()
+        self._count = 0
+
+    def post(self, news: News) -> None:
+        """Put news into the mailbox, and ring; older states of the same slot are not needed."""
+        with self._guard:
+            if news.states is not None:
+                kept = [old for old in self._news if not (old.states and old.slot == news.slot)]
+                self._news = deque(kept)
+            self._count += 1
+            self._news.append(replace(news, number=self._count))
+        self.worker.log_event(self.topic, self.worker.address)
+
+    def collect(self, name: str, after: int) -> list[News]:
+        """Return the news since number ``after`` of this session, and forget those before."""
+        with self._guard:
+            while name == self.name and self._news and self._news[0].number <= after:
+                self._news.popleft()
+            return list(self._news)
+
+
+_sessions: dict[str, _Session] = {}
+_guard = threading.Lock()
+
+
+def serve(topic: str) -> None:
+    """Train what the driver gives, stack after stack, until it gives no more: a task of Dask's."""
+    from distributed import get_worker
+
+    worker = get_worker()
+    name, slot = uuid.uuid4().hex, _Slot()
+    with _guard:
+        session = _sessions.setdefault(topic, _Session(worker, topic))
+        session.slots[name] = slot
+    _keep_freed_memory()
+    over = threading.Event()
+    key = worker.get_current_task()
+    watch = threading.Thread(target=_watch, args=(worker, key, slot, over), daemon=True)
+    watch.start()
+    try:
+        with one_blas_thread.held():
+            while _train_one(session, name, slot):
+                pass
+    finally:
+        over.set()
+        with _guard:
+            del session.slots[name]
+            if slot.is_orphan and not session.slots:
+                _sessions.pop(topic, None)
+
+
+def _keep_freed_memory() -> None:
+    """Let glibc keep what is freed, as it does by itself.
+
+    Dask's nannies start workers with MALLOC_TRIM_THRESHOLD_, under which the arrays of every step
+    are given back to the system and asked for again.
+    """
+    if not os.environ.get("MALLOC_TRIM_THRESHOLD_"):
+        return
+    with contextlib.suppress(OSError, AttributeError):  # another C library
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_M_MMAP_THRESHOLD, 32 * 2**20)
+        mallopt(_M_TRIM_THRESHOLD, 64 * 2**20)
+
+
+def _watch(worker: Worker, key: Any, slot: _Slot, over: threading.Event) -> None:
+    """Stop a slot that nobody waits for any more: the driver is gone, or the worker closes."""
+    while not over.wait(_POLL_SECONDS):
+        task = worker.state.tasks.get(key)
+        slot.is_orphan = task is None or task.state != "executing"
+        if slot.is_orphan or worker.status.name not in ("running", "paused"):
+            slot.stop.set()
+
+
+def _train_one(session: _Session, name: str, slot: _Slot) -> bool:
+    """Ask for a stack and train it; return whether to ask for another."""
+    session.post(News(name, ready=(__version__, fingerprint())))
+    while True:
+        try:
+            task = slot.given.get(timeout=_POLL_SECONDS)
+            break
+        except queue.Empty:
+            if slot.stop.is_set():
+                return False
+    if task is None:
+        return False
+    spec = needed_examples(task.stack.runs[0].config)
+    session.shelf.expected[spec.path, spec.test_path] = task.facts
+    keeper = _Keeper(session, name, task.states)
+    try:
+        place = _here(task.workplace)
+        for event in work_on(task.stack, place, session.shelf, slot.stop, keeper):
+            session.post(News(name, event=event))
+    except BnexpError as error:
+        session.post(News(name, error=encode_error(error)))
+    session.post(News(name, is_through=True))
+    return not slot.stop.is_set()
+
+
+class _Keeper:
+    """Checkpoints that the driver keeps: this worker may see none of its folders."""
+
+    def __init__(self, session: _Session, slot: str, states: Mapping[str, RunState]) -> None:
+        self.session = session
+        self.slot = slot
+        self.states = states
+
+    def read(self, runs: Collection[str]) -> dict[str, RunState]:
+        """Return what came with the stack."""
+        return {run: state for run, state in self.states.items() if run in runs}
+
+    def write(self, states: Mapping[str, RunState]) -> None:
+        """Post the states to the driver."""
+        self.session.post(News(self.slot, states=states))
+
+
+def _here(workplace: Workplace) -> Workplace:
+    """Keep those of the driver's folders that are on this machine, too."""
+    data_dir, shared = workplace.data_dir, workplace.shared
+    return replace(
+        workplace,
+        data_dir=data_dir if data_dir and data_dir.is_dir() else None,
+        shared=shared if shared and shared.is_dir() else None,
+    )
+
+
+def collect(topic: str, name: str, after: int) -> tuple[str, list[News]]:
+    """Return a session's name, and its news since number ``after``; those before are forgotten.
+
+    A worker that was started again at the same address has a session of another name, or none.
+    """
+    session = _sessions.get(topic)
+    return (session.name, session.collect(name, after)) if session else ("", [])
+
+
+def give(topic: str, name: str, task: Task | None) -> bool:
+    """Give a slot a stack, or None for no more; return whether the slot is there to take it."""
+    session = _sessions.get(topic)
+    slot = session.slots.get(name) if session else None
+    if slot is not None:
+        slot.given.put(task)
+    return slot is not None
+
+
+def halt(topic: str) -> None:
+    """Set the stop flag of all slots of a session."""
+    session = _sessions.get(topic)
+    for slot in list(session.slots.values()) if session else ():
+        slot.stop.set()
+
+
+def forget(topic: str) -> None:
+    """Drop a session: nobody will collect from it again."""
+    halt(topic)
+    _sessions.pop(topic, None)
