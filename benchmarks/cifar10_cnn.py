@@ -56,9 +56,7 @@ def contestants(cores: int) -> list[Contestant]:
             needs=("keras", "torch"),
             environment={"KERAS_BACKEND": "torch"},
         ),
-        Contestant(
-            "JAX, jitted steps", PEERS + "jax_cifar10", Task("steps"), needs=("jax",)
-        ),
+        Contestant("JAX, jitted steps", PEERS + "jax_cifar10", Task("steps"), needs=("jax",)),
     ]
 
 

@@ -19,10 +19,16 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import IO
 
 from benchmarks.contestant import Result, Task
 
 ROOT = Path(__file__).parent.parent
+
+
+def config_path(name: str) -> Path:
+    """Return the file of a shipped config."""
+    return ROOT / "configs" / f"{name}.yaml"
 
 
 class ContestError(Exception):
@@ -41,7 +47,7 @@ class Contestant:
 
     name: str
     module: str
-    task: Task = Task()
+    task: Task = field(default_factory=Task)
     processes: int = 1
     needs: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -87,23 +93,22 @@ class Times:
 class Team:
     """The processes of one contestant."""
 
-    def __init__(self, contestant: Contestant) -> None:
-        self.name = contestant.name
-        self.errors = tempfile.TemporaryFile()
-        parts = contestant.processes
-        self.processes = [
-            subprocess.Popen(
-                [sys.executable, "-m", contestant.module]
-                + replace(contestant.task, part=part, parts=parts).words(),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self.errors,
-                text=True,
-                cwd=ROOT,
-                env={**os.environ, **contestant.environment},
+    def __init__(self, contestant: Contestant, errors: IO[bytes]) -> None:
+        self.name, self.errors = contestant.name, errors
+        self.processes = []
+        for part in range(contestant.processes):
+            task = replace(contestant.task, part=part, parts=contestant.processes)
+            self.processes.append(
+                subprocess.Popen(
+                    [sys.executable, "-m", contestant.module, *task.words()],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=errors,
+                    text=True,
+                    cwd=ROOT,
+                    env={**os.environ, **contestant.environment},
+                )
             )
-            for part in range(parts)
-        ]
 
     def run(self) -> Result:
         """Have all processes run once; return the worst that they answer."""
@@ -123,14 +128,12 @@ class Team:
     def close(self) -> None:
         """End the processes."""
         for process in self.processes:
+            process.kill()
             with contextlib.suppress(BrokenPipeError):
                 process.communicate()
-        self.errors.close()
 
     def _last_words(self) -> str:
-        for process in self.processes:
-            process.kill()
-            process.wait()
+        self.close()
         self.errors.seek(0)
         lines = self.errors.read().decode(errors="replace").strip().splitlines()
         return "\n".join(lines[-5:]) or "it said nothing"
@@ -180,19 +183,18 @@ def hold(
 def _started(entry: Times, bounds: Bounds) -> Iterator[Team]:
     """Start a contestant, time its first answer or its whole command; yield its processes."""
     contestant = entry.contestant
-    started = time.perf_counter()
     if contestant.cold:
         entry.cold.append(time_command(contestant.cold, contestant.environment))
-    team = Team(contestant)
-    try:
-        _timed(team, entry, bounds)
-        if not contestant.cold:
-            entry.cold.append(time.perf_counter() - started)
-        yield team
-    finally:
-        for process in team.processes:
-            process.kill()
-        team.close()
+    with tempfile.TemporaryFile() as errors:
+        started = time.perf_counter()
+        team = Team(contestant, errors)
+        try:
+            _timed(team, entry, bounds)
+            if not contestant.cold:
+                entry.cold.append(time.perf_counter() - started)
+            yield team
+        finally:
+            team.close()
 
 
 def _timed(team: Team, entry: Times, bounds: Bounds) -> float:

@@ -40,7 +40,9 @@ def contestants(cores: int) -> list[Contestant]:
             quick=True,
             **shared,
         ),
-        Contestant(f"JAX, whole runs jitted, {beside}", jax, Task("each"), needs=("jax",), **shared),
+        Contestant(
+            f"JAX, whole runs jitted, {beside}", jax, Task("each"), needs=("jax",), **shared
+        ),
         Contestant("JAX, `vmap`, 1 process", jax, Task("vmap"), needs=("jax",)),
         Contestant(
             f"NumPy loop in float32, {beside}",
@@ -49,7 +51,9 @@ def contestants(cores: int) -> list[Contestant]:
             quick=True,
             **shared,
         ),
-        Contestant(f"PyTorch stacked, {beside}", torch, Task("stacked"), needs=("torch",), **shared),
+        Contestant(
+            f"PyTorch stacked, {beside}", torch, Task("stacked"), needs=("torch",), **shared
+        ),
         Contestant(
             f"PyTorch stacked and compiled, {beside}",
             torch,

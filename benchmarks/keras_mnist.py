@@ -57,9 +57,7 @@ def one_network() -> list[Contestant]:
         ),
         Contestant("PyTorch eager", PEERS + "torch_mnist", Task("eager"), needs=("torch",)),
         Contestant("PyTorch compiled", PEERS + "torch_mnist", Task("compiled"), needs=("torch",)),
-        Contestant(
-            "scikit-learn (no batch norm)", PEERS + "sklearn_mnist", needs=("sklearn",)
-        ),
+        Contestant("scikit-learn (no batch norm)", PEERS + "sklearn_mnist", needs=("sklearn",)),
     ]
 
 
@@ -76,7 +74,9 @@ def many_networks(count: int, cores: int) -> list[Contestant]:
             cold=ours.command("keras-mnist", task),
             **shared,
         ),
-        ours.contestant(f"ours, training, one stack of {count}, 1 process", "keras-mnist", "fit", task),
+        ours.contestant(
+            f"ours, training, one stack of {count}, 1 process", "keras-mnist", "fit", task
+        ),
         ours.contestant("ours, all of `bnexp.sweep`", "keras-mnist", "whole", task),
         ceiling.contestant("keras-mnist", task, quick=True),
         Contestant(

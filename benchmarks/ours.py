@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.contest import ROOT, Contestant
+from benchmarks.contest import Contestant, config_path
 from benchmarks.contestant import Result, Task, serve
 from benchmarks.workloads import gains
 from bnexp.environment import ONE_THREAD, available_cores
@@ -25,11 +25,6 @@ def contestant(name: str, config: str, mode: str, task: Task, **options: Any) ->
     """Return us at a config's work, in a mode."""
     task = Task(f"{config}:{mode}", task.threads, task.networks, task.train)
     return Contestant(name, "benchmarks.ours", task, environment=ONE_THREAD, **options)
-
-
-def config_path(name: str) -> Path:
-    """Return the file of a shipped config."""
-    return ROOT / "configs" / f"{name}.yaml"
 
 
 def overrides(config: str, task: Task) -> list[str]:

@@ -77,7 +77,14 @@ def print_contest(title: str, times: Sequence[Times]) -> None:
     present = [entry for entry in times if entry.warm]
     rounds = len(present[0].warm)
     print_head(
-        [title, f"warm, median of {rounds}", "lowest to highest", "against ours", "cold", "cold, against ours"]
+        [
+            title,
+            f"warm, median of {rounds}",
+            "lowest to highest",
+            "against ours",
+            "cold",
+            "cold, against ours",
+        ]
     )
     ours = statistics.median(present[0].warm)
     ours_cold = min(present[0].cold)

@@ -1,4 +1,4 @@
-"""keras-mnist in JAX: the epoch is one jitted ``scan``; several networks are ``vmap``-ed or in turn.
+"""keras-mnist in JAX: the epoch is one jitted ``scan``; several networks are ``vmap``-ed.
 
 The parameters are donated. Loss and accuracy of the mini-batches are added up on the way.
 """
@@ -37,9 +37,7 @@ def forward(params: Any, stats: Any, x: Any, train: bool) -> tuple[Any, Any]:
         mean, var = stats[i]
         if train:
             now, kept = (x.mean(0), x.var(0)), NORM_KEPT
-            new_stats.append(
-                (kept * mean + (1 - kept) * now[0], kept * var + (1 - kept) * now[1])
-            )
+            new_stats.append((kept * mean + (1 - kept) * now[0], kept * var + (1 - kept) * now[1]))
             mean, var = now
         x = jax.nn.relu((x - mean) * (lax.rsqrt(var + NORM_EPS) * layer["gamma"]) + layer["beta"])
     return x, new_stats

@@ -5,7 +5,6 @@ The model is compiled once; every run begins from the initial weights again.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 
 import keras
@@ -22,7 +21,7 @@ from benchmarks.workloads import (
 )
 
 
-def build(steps: int) -> keras.Model:
+def build() -> keras.Model:
     """Return the compiled model."""
     layers = [keras.Input((32, 32, 3))]
     for _, filters, pool in CIFAR10_CONVS:
@@ -36,7 +35,6 @@ def build(steps: int) -> keras.Model:
         optimizer=keras.optimizers.Adam(CIFAR10_LR),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
-        steps_per_execution=steps,
     )
     return model
 
@@ -50,7 +48,7 @@ def prepare(task: Task) -> Callable[[], Result]:
     data = load("cifar10", task.train)
     x, x_test = images(data.x_train), images(data.x_test)
     y, y_test = np.asarray(data.y_train), np.asarray(data.y_test)
-    model = build(int(os.environ.get("STEPS", "1")))
+    model = build()
     model.optimizer.build(model.trainable_variables)
     initial = model.get_weights()
     moments = [keras.ops.convert_to_numpy(value) for value in model.optimizer.variables]
@@ -60,8 +58,13 @@ def prepare(task: Task) -> Callable[[], Result]:
         for variable, value in zip(model.optimizer.variables, moments, strict=True):
             variable.assign(value)
         history = model.fit(
-            x, y, batch_size=CIFAR10_BATCH, epochs=1, validation_data=(x_test, y_test),
-            validation_batch_size=1000, verbose=0,
+            x,
+            y,
+            batch_size=CIFAR10_BATCH,
+            epochs=1,
+            validation_data=(x_test, y_test),
+            validation_batch_size=1000,
+            verbose=0,
         )
         values = history.history
         return {"accuracy": float(values["val_accuracy"][-1]), "loss": float(values["loss"][-1])}

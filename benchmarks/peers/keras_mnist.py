@@ -6,7 +6,6 @@ weights again.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 
 import keras
@@ -34,14 +33,15 @@ def build(steps: int) -> keras.Model:
 
 def prepare(task: Task) -> Callable[[], Result]:
     """Return a function that trains this process' networks for one epoch."""
-    if keras.backend.backend() == "torch":
+    is_torch = keras.backend.backend() == "torch"  # which makes one step at a time only
+    if is_torch:
         import torch
 
         torch.set_num_threads(task.threads)
     data = load("mnist", task.train)
     x, y = np.asarray(data.x_train), np.asarray(data.y_train)
     test = np.asarray(data.x_test), np.asarray(data.y_test)
-    model = build(int(os.environ.get("STEPS", "125")))
+    model = build(steps=1 if is_torch else 125)
     initial = model.get_weights()
     factors = list(task.share(gains(task.networks)))
 
@@ -50,7 +50,12 @@ def prepare(task: Task) -> Callable[[], Result]:
         for factor in factors:
             model.set_weights([W * factor if W.ndim == 2 else W for W in initial])
             history = model.fit(
-                x, y, batch_size=MNIST_BATCH, epochs=1, validation_data=test, verbose=0,
+                x,
+                y,
+                batch_size=MNIST_BATCH,
+                epochs=1,
+                validation_data=test,
+                verbose=0,
                 validation_batch_size=1000,
             )
             accuracies.append(history.history["val_accuracy"][-1])

@@ -140,7 +140,9 @@ def prepare(task: Task) -> Callable[[], Result]:
     def run() -> Result:
         with np.errstate(all="ignore"):
             finals = [
-                train_network(x, y, scale, norm)[1][-1] for scale in scales for norm in (True, False)
+                train_network(x, y, scale, norm)[1][-1]
+                for scale in scales
+                for norm in (True, False)
             ]
         return {"accuracy": max(finals), "networks": len(finals)}
 

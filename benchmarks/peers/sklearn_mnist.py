@@ -26,8 +26,14 @@ def prepare(task: Task) -> Callable[[], Result]:
         accuracies, losses = [], []
         for seed in task.share(range(task.networks)):
             network = MLPClassifier(
-                MNIST[1:-1], solver="sgd", alpha=0, batch_size=MNIST_BATCH,
-                learning_rate_init=MNIST_LR, momentum=0, max_iter=1, random_state=seed,
+                MNIST[1:-1],
+                solver="sgd",
+                alpha=0,
+                batch_size=MNIST_BATCH,
+                learning_rate_init=MNIST_LR,
+                momentum=0,
+                max_iter=1,
+                random_state=seed,
             )
             network.fit(x, y)
             accuracies.append(network.score(x_test, y_test))

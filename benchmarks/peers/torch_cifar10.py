@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn.functional import cross_entropy
 
 from benchmarks.contestant import Result, Task, serve
 from benchmarks.workloads import (
@@ -50,7 +50,7 @@ def prepare(task: Task) -> Callable[[], Result]:
     initial = {name: value.clone() for name, value in network.state_dict().items()}
 
     def loss_of(x: Tensor, y: Tensor) -> Tensor:
-        return F.cross_entropy(network(x), y)
+        return cross_entropy(network(x), y)
 
     def logits_of(x: Tensor) -> Tensor:
         logits: Tensor = network(x)
@@ -76,7 +76,7 @@ def prepare(task: Task) -> Callable[[], Result]:
         with torch.inference_mode():
             for part, labels in zip(x_test.split(1000), y_test.split(1000), strict=True):
                 logits = logits_of(part.permute(0, 3, 1, 2))
-                tested += F.cross_entropy(logits, labels)
+                tested += cross_entropy(logits, labels)
                 right += int((logits.argmax(1) == labels).sum())
         return {"accuracy": right / len(y_test), "loss": float(total) / len(x)}
 

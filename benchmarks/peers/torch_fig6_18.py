@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn.functional import batch_norm, cross_entropy, relu
 
 from benchmarks.contestant import Result, Task, serve
 from benchmarks.workloads import (
@@ -49,14 +49,14 @@ def train_one(network: nn.Sequential, x: Tensor, y: Tensor, batches: Tensor) -> 
     optimizer = torch.optim.SGD(network.parameters(), lr=FIG6_18_LR, fused=True)
     for step, chosen in enumerate(batches):
         optimizer.zero_grad()
-        F.cross_entropy(network(x[chosen]), y[chosen]).backward()
+        cross_entropy(network(x[chosen]), y[chosen]).backward()
         optimizer.step()
         if step % FIG6_18_EVERY == 0:
             network.eval()
             with torch.inference_mode():
                 logits = network(x)
-                F.cross_entropy(logits, y).item()
-                accuracy = (logits.argmax(1) == y).float().mean().item()
+                cross_entropy(logits, y).item()
+                accuracy = float((logits.argmax(1) == y).float().mean())
             network.train()
     return accuracy
 
@@ -92,7 +92,7 @@ class Stack:
         z = z.view(self.networks, -1, x.shape[1])
         for i in range(1, len(self.W)):
             if self.norm:
-                z = F.batch_norm(
+                z = batch_norm(
                     z.flatten(0, 1)[None],
                     self.mean[i - 1],
                     self.var[i - 1],
@@ -102,18 +102,18 @@ class Stack:
                     0.1,
                     1e-6,
                 ).view_as(z)
-            z = torch.baddbmm(self.b[i], self.W[i], F.relu(z))
+            z = torch.baddbmm(self.b[i], self.W[i], relu(z))
         return z
 
     def loss(self, x: Tensor, y: Tensor) -> Tensor:
         """Return the sum over networks of the mean loss of a mini-batch."""
-        losses = F.cross_entropy(self.forward(x, True), y.expand(self.networks, -1), reduction="sum")
+        losses = cross_entropy(self.forward(x, True), y.expand(self.networks, -1), reduction="sum")
         return losses / x.shape[1]
 
     def measure(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Return losses and accuracies (networks,) on all examples."""
         logits, labels = self.forward(x, False), y.expand(self.networks, -1)
-        losses = F.cross_entropy(logits, labels, reduction="none").mean(1)
+        losses = cross_entropy(logits, labels, reduction="none").mean(1)
         return losses, (logits.argmax(1) == labels).float().mean(1)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn.functional import batch_norm, cross_entropy, linear, relu
 
 from benchmarks.contestant import Result, Task, serve
 from benchmarks.workloads import (
@@ -51,14 +51,14 @@ def train_one(gain: float, data: Data) -> tuple[float, float]:
     total = torch.zeros(())
     for chosen in torch.randperm(len(x)).split(MNIST_BATCH):
         optimizer.zero_grad()
-        loss = F.cross_entropy(network(x[chosen]), y[chosen])
+        loss = cross_entropy(network(x[chosen]), y[chosen])
         loss.backward()
         optimizer.step()
         total += loss.detach()
     network.eval()
     with torch.inference_mode():
         logits = network(x_test)
-        F.cross_entropy(logits, y_test).item()
+        cross_entropy(logits, y_test).item()
         accuracy = float((logits.argmax(1) == y_test).float().mean())
     return accuracy, float(total) * MNIST_BATCH / len(x)
 
@@ -68,13 +68,13 @@ def functional_logits(params: list[Tensor], stats: list[Tensor], x: Tensor) -> T
     W, b, gamma, beta = params[:3], params[3:6], params[6:8], params[8:]
     collects = not stats
     for i in range(2):
-        x = F.linear(x, W[i], b[i])
+        x = linear(x, W[i], b[i])
         if collects:
             var, mean = torch.var_mean(x, 0, correction=0)
             stats += [mean, var]
         mean, var = stats[2 * i : 2 * i + 2]
-        x = F.relu((x - mean) * (torch.rsqrt(var + NORM_EPS) * gamma[i]) + beta[i])
-    return F.linear(x, W[2], b[2])
+        x = relu((x - mean) * (torch.rsqrt(var + NORM_EPS) * gamma[i]) + beta[i])
+    return linear(x, W[2], b[2])
 
 
 def functional_step(
@@ -84,7 +84,7 @@ def functional_step(
 
     def loss_of(params: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         stats: list[Tensor] = []
-        return F.cross_entropy(functional_logits(params, stats, x), y), stats
+        return cross_entropy(functional_logits(params, stats, x), y), stats
 
     grads, (loss, stats) = torch.func.grad_and_value(loss_of, has_aux=True)(params)
     params = [p - MNIST_LR * g for p, g in zip(params, grads, strict=True)]
@@ -107,7 +107,7 @@ def train_functional(
         for chosen in torch.randperm(len(x)).split(MNIST_BATCH):
             params, running, total = step(params, running, total, x[chosen], y[chosen])
         logits = functional_logits(params, running, x_test)
-        F.cross_entropy(logits, y_test).item()
+        cross_entropy(logits, y_test).item()
         accuracy = float((logits.argmax(1) == y_test).float().mean())
     return accuracy, float(total) * MNIST_BATCH / len(x)
 
@@ -134,7 +134,7 @@ class Stack:
         for i in range(len(self.W) - 1):
             stats = self.mean[i], self.var[i], self.gamma[i], self.beta[i]
             flat = z.view(1, -1, x.shape[1])
-            z = F.relu(F.batch_norm(flat, *stats, train, 1 - NORM_KEPT, NORM_EPS))
+            z = relu(batch_norm(flat, *stats, train, 1 - NORM_KEPT, NORM_EPS))
             h = z.view(self.networks, -1, x.shape[1])
             z = torch.baddbmm(self.b[i + 1], self.W[i + 1], h)
         return z
@@ -150,13 +150,13 @@ def train_stack(factors: Sequence[float], data: Data) -> tuple[float, float]:
         optimizer.zero_grad()
         labels = y[chosen].expand(stack.networks, -1)
         logits = stack.forward(x[chosen].T, True)
-        loss = F.cross_entropy(logits, labels, reduction="sum") / len(chosen)
+        loss = cross_entropy(logits, labels, reduction="sum") / len(chosen)
         loss.backward()
         optimizer.step()
         total += loss.detach()
     with torch.inference_mode():
         logits = stack.forward(x_test.T, False)
-        F.cross_entropy(logits, y_test.expand(stack.networks, -1), reduction="none").mean(1)
+        cross_entropy(logits, y_test.expand(stack.networks, -1), reduction="none").mean(1)
         accuracy = float((logits.argmax(1) == y_test).float().mean(1).min())
     return accuracy, float(total) * MNIST_BATCH / len(x) / len(factors)
 
