@@ -30,7 +30,9 @@ def forward(params: Any, stats: Any, x: Any, norm: bool, train: bool) -> tuple[A
     """Return logits (N, 10) and, in training, the new running averages."""
     new_stats = []
     for i, layer in enumerate(params):
-        x = x @ layer["W"] + layer["b"]
+        x = x @ layer["W"]
+        if "b" in layer:
+            x = x + layer["b"]
         if i == len(params) - 1:
             break
         if norm:
@@ -53,12 +55,14 @@ def cross_entropy(logits: Any, y: Any) -> Any:
 def train(scale: Any, normals: Any, x: Any, y: Any, batches: Any, *, norm: bool) -> Any:
     """Return the losses and accuracies at every step; those not evaluated are zero."""
     params, stats = [], []
-    for weights in normals:
+    for i, weights in enumerate(normals):
         units = len(weights)
-        params.append({"W": scale * weights.T, "b": jnp.zeros(units)})
-        if norm:
+        params.append({"W": scale * weights.T})
+        if norm and i < len(normals) - 1:  # where a bias has no effect
             params[-1] |= {"gamma": jnp.ones(units), "beta": jnp.zeros(units)}
             stats.append((jnp.zeros(units), jnp.zeros(units)))
+        else:
+            params[-1] |= {"b": jnp.zeros(units)}
 
     def loss(params: Any, stats: Any, chosen: Any) -> Any:
         logits, new_stats = forward(params, stats, x[chosen], norm, True)
@@ -79,7 +83,7 @@ def train(scale: Any, normals: Any, x: Any, y: Any, batches: Any, *, norm: bool)
         return (params, new_stats), metrics
 
     steps = jnp.arange(len(batches)), batches
-    return lax.scan(step, (params, stats[: len(normals) - 1]), steps)[1]
+    return lax.scan(step, (params, stats), steps)[1]
 
 
 def prepare(task: Task) -> Callable[[], Result]:

@@ -29,18 +29,18 @@ from benchmarks.workloads import (
 
 def forward(params: Any, stats: Any, x: Any, train: bool) -> tuple[Any, Any]:
     """Return logits (N, 10) and, in training, the new running averages."""
-    new_stats = []
-    for i, layer in enumerate(params):
-        x = x @ layer["W"] + layer["b"]
-        if i == len(params) - 1:
-            break
-        mean, var = stats[i]
+    *hidden, last = params
+    new_stats: list[Any] = []
+    for layer, stat in zip(hidden, stats, strict=True):
+        x = x @ layer["W"]
+        mean, var = stat
         if train:
-            now, kept = (x.mean(0), x.var(0)), NORM_KEPT
-            new_stats.append((kept * mean + (1 - kept) * now[0], kept * var + (1 - kept) * now[1]))
+            now = x.mean(0), x.var(0)
+            pairs = zip(stat, now, strict=True)
+            new_stats.append(tuple(NORM_KEPT * old + (1 - NORM_KEPT) * new for old, new in pairs))
             mean, var = now
         x = jax.nn.relu((x - mean) * (lax.rsqrt(var + NORM_EPS) * layer["gamma"]) + layer["beta"])
-    return x, new_stats
+    return x @ last["W"] + last["b"], new_stats
 
 
 def losses_of(logits: Any, y: Any) -> Any:
@@ -80,11 +80,13 @@ def begin(factor: float) -> tuple[Any, Any]:
     params, stats = [], []
     for W in glorot(dense_shapes(MNIST)):
         units = len(W)
-        params.append({"W": factor * W.T, "b": np.zeros(units, np.float32)})
-        params[-1] |= {"gamma": np.ones(units, np.float32), "beta": np.zeros(units, np.float32)}
-        stats.append((np.zeros(units, np.float32), np.ones(units, np.float32)))
-    del params[-1]["gamma"], params[-1]["beta"]
-    return params, stats[:-1]
+        params.append({"W": factor * W.T})
+        if units == MNIST[-1]:
+            params[-1]["b"] = np.zeros(units, np.float32)
+        else:
+            params[-1] |= {"gamma": np.ones(units, np.float32), "beta": np.zeros(units, np.float32)}
+            stats.append((np.zeros(units, np.float32), np.ones(units, np.float32)))
+    return params, stats
 
 
 def prepare(task: Task) -> Callable[[], Result]:

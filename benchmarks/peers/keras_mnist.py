@@ -19,7 +19,7 @@ def build(steps: int) -> keras.Model:
     """Return the compiled model."""
     layers = [keras.Input((MNIST[0],))]
     for units in MNIST[1:-1]:
-        layers += [keras.layers.Dense(units), keras.layers.BatchNormalization()]
+        layers += [keras.layers.Dense(units, use_bias=False), keras.layers.BatchNormalization()]
         layers += [keras.layers.ReLU()]
     model = keras.Sequential([*layers, keras.layers.Dense(MNIST[-1])])
     model.compile(

@@ -33,10 +33,12 @@ def build(normals: Sequence[Tensor], scale: float, norm: bool) -> nn.Sequential:
     layers: list[nn.Module] = []
     for i, weights in enumerate(normals):
         units, inputs = weights.shape
-        layer = nn.Linear(inputs, units)
+        # In front of batch norm a bias has no effect.
+        layer = nn.Linear(inputs, units, bias=not norm or i == len(normals) - 1)
         with torch.no_grad():
             layer.weight.copy_(weights * scale)
-            layer.bias.zero_()
+            if layer.bias is not None:
+                layer.bias.zero_()
         layers.append(layer)
         if i < len(normals) - 1:
             layers += [nn.BatchNorm1d(units, eps=1e-6, momentum=0.1)] if norm else []
@@ -76,7 +78,9 @@ class Stack:
         self.beta = [torch.zeros(width, requires_grad=True) for width in hidden]
         self.mean = [torch.zeros(width) for width in hidden]
         self.var = [torch.ones(width) for width in hidden]
-        self.parameters = [*self.W, *self.b, *self.gamma, *self.beta]
+        # In front of batch norm a bias has no effect.
+        b = self.b[-1:] if norm else self.b
+        self.parameters = [*self.W, *b, *self.gamma, *self.beta]
         self.everything = [*self.parameters, *self.mean, *self.var]
         self.initial = [tensor.detach().clone() for tensor in self.everything]
 
@@ -88,7 +92,8 @@ class Stack:
 
     def forward(self, x: Tensor, train: bool) -> Tensor:
         """Return the logits (networks, 10, examples) of examples (784, examples)."""
-        z = torch.addmm(self.b[0].flatten(0, 1), self.W[0].flatten(0, 1), x)
+        first = self.W[0].flatten(0, 1)
+        z = first @ x if self.norm else torch.addmm(self.b[0].flatten(0, 1), first, x)
         z = z.view(self.networks, -1, x.shape[1])
         for i in range(1, len(self.W)):
             if self.norm:
@@ -102,7 +107,9 @@ class Stack:
                     0.1,
                     1e-6,
                 ).view_as(z)
-            z = torch.baddbmm(self.b[i], self.W[i], relu(z))
+            has_bias = not self.norm or i == len(self.W) - 1
+            h = relu(z)
+            z = torch.baddbmm(self.b[i], self.W[i], h) if has_bias else torch.bmm(self.W[i], h)
         return z
 
     def loss(self, x: Tensor, y: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """keras-mnist in PyTorch: tensors sliced by hand, a fused optimizer; or whole steps compiled.
 
 Several networks are trained one after another (``eager``, ``compiled``) or as one (``stacked``,
-with ``baddbmm``; every network sees the same batches).
+with ``bmm``; every network sees the same batches).
 """
 
 from __future__ import annotations
@@ -34,10 +34,11 @@ def build(gain: float) -> nn.Sequential:
     layers: list[nn.Module] = []
     for weights in glorot(dense_shapes(MNIST)):
         units, inputs = weights.shape
-        layer = nn.Linear(inputs, units)
+        layer = nn.Linear(inputs, units, bias=units == MNIST[-1])  # else batch norm has one
         with torch.no_grad():
             layer.weight.copy_(torch.from_numpy(weights) * gain)
-            layer.bias.zero_()
+            if layer.bias is not None:
+                layer.bias.zero_()
         norm = nn.BatchNorm1d(units, eps=NORM_EPS, momentum=1 - NORM_KEPT)
         layers += [layer, norm, nn.ReLU(inplace=True)]
     return nn.Sequential(*layers[:-2])
@@ -65,16 +66,16 @@ def train_one(gain: float, data: Data) -> tuple[float, float]:
 
 def functional_logits(params: list[Tensor], stats: list[Tensor], x: Tensor) -> Tensor:
     """Return logits; in training ``stats`` is empty and filled with the batch's moments."""
-    W, b, gamma, beta = params[:3], params[3:6], params[6:8], params[8:]
+    W, b, gamma, beta = params[:3], params[3], params[4:6], params[6:]
     collects = not stats
     for i in range(2):
-        x = linear(x, W[i], b[i])
+        x = linear(x, W[i])
         if collects:
             var, mean = torch.var_mean(x, 0, correction=0)
             stats += [mean, var]
         mean, var = stats[2 * i : 2 * i + 2]
         x = relu((x - mean) * (torch.rsqrt(var + NORM_EPS) * gamma[i]) + beta[i])
-    return linear(x, W[2], b[2])
+    return linear(x, W[2], b)
 
 
 def functional_step(
@@ -99,7 +100,7 @@ def train_functional(
     x, y, x_test, y_test = data
     W = [torch.from_numpy(weights) * gain for weights in glorot(dense_shapes(MNIST))]
     hidden = MNIST[1:-1]
-    params = [*W, *(torch.zeros(len(weights)) for weights in W)]
+    params = [*W, torch.zeros(MNIST[-1])]
     params += [*(torch.ones(units) for units in hidden), *(torch.zeros(units) for units in hidden)]
     running = [value for units in hidden for value in (torch.zeros(units), torch.ones(units))]
     total = torch.zeros(())
@@ -120,24 +121,24 @@ class Stack:
         scales = torch.tensor(factors)[:, None, None]
         weights = [torch.from_numpy(W) for W in glorot(dense_shapes(MNIST))]
         self.W = [(scales * W).requires_grad_() for W in weights]
-        self.b = [torch.zeros(self.networks, len(W), 1, requires_grad=True) for W in weights]
+        self.b = torch.zeros(self.networks, MNIST[-1], 1, requires_grad=True)
         hidden = [self.networks * len(W) for W in weights[:-1]]
         self.gamma = [torch.ones(width, requires_grad=True) for width in hidden]
         self.beta = [torch.zeros(width, requires_grad=True) for width in hidden]
         self.mean = [torch.zeros(width) for width in hidden]
         self.var = [torch.ones(width) for width in hidden]
-        self.parameters = [*self.W, *self.b, *self.gamma, *self.beta]
+        self.parameters = [*self.W, self.b, *self.gamma, *self.beta]
 
     def forward(self, x: Tensor, train: bool) -> Tensor:
         """Return the logits (networks, 10, examples) of examples (784, examples)."""
-        z = torch.addmm(self.b[0].flatten(0, 1), self.W[0].flatten(0, 1), x)
+        z = self.W[0].flatten(0, 1) @ x
         for i in range(len(self.W) - 1):
             stats = self.mean[i], self.var[i], self.gamma[i], self.beta[i]
             flat = z.view(1, -1, x.shape[1])
             z = relu(batch_norm(flat, *stats, train, 1 - NORM_KEPT, NORM_EPS))
             h = z.view(self.networks, -1, x.shape[1])
-            z = torch.baddbmm(self.b[i + 1], self.W[i + 1], h)
-        return z
+            z = torch.bmm(self.W[i + 1], h)
+        return z + self.b
 
 
 def train_stack(factors: Sequence[float], data: Data) -> tuple[float, float]:
