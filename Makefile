@@ -55,20 +55,20 @@ acceptance-quick: $(DEVELOPS) ## The part of it that takes less than a minute
 	$(BIN)/python tests/acceptance.py --quick
 
 bench: $(DEVELOPS) ## Measure speed, start-up and growth beside others that are installed (minutes)
-	$(BENCH).fig6_18
-	$(BENCH).keras_mnist
-	$(BENCH).keras_mnist --networks 16
-	$(BENCH).cifar10_cnn
-	$(BENCH).startup
-	$(BENCH).growth
+	@$(BENCH).fig6_18
+	@$(BENCH).keras_mnist
+	@$(BENCH).keras_mnist --networks 16
+	@$(BENCH).cifar10_cnn
+	@$(BENCH).startup
+	@$(BENCH).growth
 
 bench-quick: $(DEVELOPS) ## The part of it that takes less than a minute
-	$(BENCH).fig6_18 --quick
-	$(BENCH).keras_mnist --quick
-	$(BENCH).keras_mnist --quick --networks 16
-	$(BENCH).cifar10_cnn --quick
-	$(BENCH).startup --quick
-	$(BENCH).growth --quick
+	@$(BENCH).fig6_18 --quick
+	@$(BENCH).keras_mnist --quick
+	@$(BENCH).keras_mnist --quick --networks 16
+	@$(BENCH).cifar10_cnn --quick
+	@$(BENCH).startup --quick
+	@$(BENCH).growth --quick
 
 docs: $(DEVELOPS) ## Write the generated parts of the docs and the README again
 	$(BIN)/python docs/generate.py
