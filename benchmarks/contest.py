@@ -25,6 +25,13 @@ from benchmarks.contestant import Result, Task
 
 ROOT = Path(__file__).parent.parent
 
+#: JAX keeps compiled code on disk only when told to.
+JAX_KEEPS = {
+    "JAX_COMPILATION_CACHE_DIR": str(Path(tempfile.gettempdir()) / "bnexp-benchmarks-jax"),
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+}
+
 
 def config_path(name: str) -> Path:
     """Return the file of a shipped config."""

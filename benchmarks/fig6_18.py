@@ -7,12 +7,13 @@ loaded when a warm run begins. Plain networks that diverge go on in all but ours
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import click
 
 from benchmarks import ceiling, ours
-from benchmarks.contest import Bounds, Contestant
+from benchmarks.contest import JAX_KEEPS, Bounds, Contestant
 from benchmarks.contestant import Task
 from benchmarks.session import options, play
 from bnexp.environment import ONE_THREAD, available_cores
@@ -20,48 +21,28 @@ from bnexp.environment import ONE_THREAD, available_cores
 
 def contestants(cores: int) -> list[Contestant]:
     """Return all contestants; each shares the networks among processes where that is faster."""
-    torch, jax = "benchmarks.peers.torch_fig6_18", "benchmarks.peers.jax_fig6_18"
-    shared: dict[str, Any] = {"processes": cores}
     beside = f"{cores} processes"
+    each = partial(Contestant, processes=cores)
+    jax = partial(each, module="benchmarks.peers.jax_fig6_18", needs=("jax",))
+    torch = partial(each, module="benchmarks.peers.torch_fig6_18", needs=("torch",))
+    whole = ours.command("fig6-18", Task())
+    vmap, kept = Task("vmap"), "JAX, the same, compiled code kept on disk"
     return [
-        ours.contestant(
-            "**ours**, all of `bnexp.sweep`",
-            "fig6-18",
-            "whole",
-            Task(),
-            cold=ours.command("fig6-18", Task()),
-        ),
+        ours.contestant("**ours**, all of `bnexp.sweep`", "fig6-18", "whole", Task(), cold=whole),
         ceiling.contestant("fig6-18", Task(networks=32), quick=True),
-        Contestant(
-            f"JAX, whole runs jitted and `vmap`-ed, {beside}",
-            jax,
-            Task("vmap"),
-            needs=("jax",),
-            quick=True,
-            **shared,
-        ),
-        Contestant(
-            f"JAX, whole runs jitted, {beside}", jax, Task("each"), needs=("jax",), **shared
-        ),
-        Contestant("JAX, `vmap`, 1 process", jax, Task("vmap"), needs=("jax",)),
-        Contestant(
+        jax(f"JAX, whole runs jitted and `vmap`-ed, {beside}", task=vmap, quick=True),
+        jax(kept, task=vmap, environment=JAX_KEEPS),
+        jax(f"JAX, whole runs jitted, {beside}", task=Task("each")),
+        jax("JAX, `vmap`, 1 process", task=vmap, processes=1),
+        each(
             f"NumPy loop in float32, {beside}",
             "benchmarks.peers.numpy_fig6_18",
             environment=ONE_THREAD,
             quick=True,
-            **shared,
         ),
-        Contestant(
-            f"PyTorch stacked, {beside}", torch, Task("stacked"), needs=("torch",), **shared
-        ),
-        Contestant(
-            f"PyTorch stacked and compiled, {beside}",
-            torch,
-            Task("compiled"),
-            needs=("torch",),
-            **shared,
-        ),
-        Contestant(f"PyTorch eager, {beside}", torch, Task("eager"), needs=("torch",), **shared),
+        torch(f"PyTorch stacked, {beside}", task=Task("stacked")),
+        torch(f"PyTorch stacked and compiled, {beside}", task=Task("compiled")),
+        torch(f"PyTorch eager, {beside}", task=Task("eager")),
         Contestant(
             "plain NumPy loop in float64",
             "benchmarks.peers.loop_fig6_18",

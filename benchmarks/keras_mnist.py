@@ -7,13 +7,15 @@ gain of their initial weights and share their batches.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import click
 
 from benchmarks import ceiling, ours
-from benchmarks.contest import Bounds, Contestant
+from benchmarks.contest import JAX_KEEPS, Bounds, Contestant
 from benchmarks.contestant import Task
 from benchmarks.session import QUICK_EXAMPLES, options, play, shortened
 from bnexp.environment import available_cores
@@ -24,91 +26,57 @@ BOUNDS = Bounds(accuracy=0.85, loss=1.0)
 QUICK_BOUNDS = Bounds(accuracy=0.4, loss=2.2)
 
 
+def _peers(**options: Any) -> dict[str, Callable[..., Contestant]]:
+    """Return what makes a contestant of each library."""
+    keras = partial(Contestant, module=PEERS + "keras_mnist", **options)
+    jax_backend, torch_backend = {"KERAS_BACKEND": "jax"}, {"KERAS_BACKEND": "torch"}
+    return {
+        "jax": partial(Contestant, module=PEERS + "jax_mnist", needs=("jax",), **options),
+        "torch": partial(Contestant, module=PEERS + "torch_mnist", needs=("torch",), **options),
+        "sklearn": partial(
+            Contestant, module=PEERS + "sklearn_mnist", needs=("sklearn",), **options
+        ),
+        "keras-jax": partial(keras, needs=("keras", "jax"), environment=jax_backend),
+        "keras-torch": partial(keras, needs=("keras", "torch"), environment=torch_backend),
+    }
+
+
 def one_network() -> list[Contestant]:
     """Return the contestants of W2."""
+    peers, each = _peers(), Task("each")
+    mine = partial(ours.contestant, config="keras-mnist", task=Task())
+    whole = ours.command("keras-mnist", Task())
     return [
-        ours.contestant(
-            "**ours**, training",
-            "keras-mnist",
-            "fit",
-            Task(),
-            cold=ours.command("keras-mnist", Task()),
-        ),
-        ours.contestant("ours, all of `bnexp.run`", "keras-mnist", "whole", Task()),
+        mine("**ours**, training", mode="fit", cold=whole),
+        mine("ours, all of `bnexp.run`", mode="whole", cold=whole),
         ceiling.contestant("keras-mnist", Task(), processes=1, quick=True),
-        Contestant(
-            "JAX, `scan` over the epoch",
-            PEERS + "jax_mnist",
-            Task("each"),
-            needs=("jax",),
-            quick=True,
-        ),
-        Contestant(
-            "Keras `fit` (JAX)",
-            PEERS + "keras_mnist",
-            needs=("keras", "jax"),
-            environment={"KERAS_BACKEND": "jax"},
-        ),
-        Contestant(
-            "Keras `fit` (PyTorch)",
-            PEERS + "keras_mnist",
-            needs=("keras", "torch"),
-            environment={"KERAS_BACKEND": "torch"},
-        ),
-        Contestant("PyTorch eager", PEERS + "torch_mnist", Task("eager"), needs=("torch",)),
-        Contestant("PyTorch compiled", PEERS + "torch_mnist", Task("compiled"), needs=("torch",)),
-        Contestant("scikit-learn (no batch norm)", PEERS + "sklearn_mnist", needs=("sklearn",)),
+        peers["jax"]("JAX, `scan` over the epoch", task=each, quick=True),
+        peers["jax"]("JAX, the same, compiled code kept on disk", task=each, environment=JAX_KEEPS),
+        peers["keras-jax"]("Keras `fit` (JAX)"),
+        peers["keras-torch"]("Keras `fit` (PyTorch)"),
+        peers["torch"]("PyTorch eager", task=Task("eager")),
+        peers["torch"]("PyTorch, whole steps compiled", task=Task("compiled")),
+        peers["sklearn"]("scikit-learn (no batch norm)"),
     ]
 
 
 def many_networks(count: int, cores: int) -> list[Contestant]:
     """Return the contestants of W2xK; each as it is fastest."""
-    task, beside = Task("fit", networks=count), f"{cores} processes"
-    shared: dict[str, Any] = {"processes": cores}
+    peers, beside = _peers(processes=cores), f"{cores} processes"
+    task = Task(networks=count)
+    mine = partial(ours.contestant, config="keras-mnist", task=task)
+    whole = ours.command("keras-mnist", task)
     return [
-        ours.contestant(
-            f"**ours**, training, {beside}",
-            "keras-mnist",
-            "fit",
-            task,
-            cold=ours.command("keras-mnist", task),
-            **shared,
-        ),
-        ours.contestant(
-            f"ours, training, one stack of {count}, 1 process", "keras-mnist", "fit", task
-        ),
-        ours.contestant("ours, all of `bnexp.sweep`", "keras-mnist", "whole", task),
+        mine(f"**ours**, training, {beside}", mode="fit", cold=whole, processes=cores),
+        mine(f"ours, training, one stack of {count}, 1 process", mode="fit", cold=whole),
+        mine("ours, all of `bnexp.sweep`", mode="whole", cold=whole),
         ceiling.contestant("keras-mnist", task, quick=True),
-        Contestant(
-            f"JAX, `scan` and `vmap`, {beside}",
-            PEERS + "jax_mnist",
-            Task("vmap", networks=count),
-            needs=("jax",),
-            quick=True,
-            **shared,
+        peers["jax"](
+            f"JAX, `scan` and `vmap`, {beside}", task=replace(task, mode="vmap"), quick=True
         ),
-        Contestant(
-            f"PyTorch stacked, {beside}",
-            PEERS + "torch_mnist",
-            Task("stacked", networks=count),
-            needs=("torch",),
-            **shared,
-        ),
-        Contestant(
-            f"scikit-learn (no batch norm), {beside}",
-            PEERS + "sklearn_mnist",
-            Task(networks=count),
-            needs=("sklearn",),
-            **shared,
-        ),
-        Contestant(
-            f"Keras `fit` (JAX) one after another, {beside}",
-            PEERS + "keras_mnist",
-            Task(networks=count),
-            needs=("keras", "jax"),
-            environment={"KERAS_BACKEND": "jax"},
-            **shared,
-        ),
+        peers["torch"](f"PyTorch stacked, {beside}", task=replace(task, mode="stacked")),
+        peers["sklearn"](f"scikit-learn (no batch norm), {beside}", task=task),
+        peers["keras-jax"](f"Keras `fit` (JAX), one after another, {beside}", task=task),
     ]
 
 

@@ -11,6 +11,7 @@ import json
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from bnexp.records import RunResult
 
 def contestant(name: str, config: str, mode: str, task: Task, **options: Any) -> Contestant:
     """Return us at a config's work, in a mode."""
-    task = Task(f"{config}:{mode}", task.threads, task.networks, task.train)
+    task = replace(task, mode=f"{config}:{mode}")
     return Contestant(name, "benchmarks.ours", task, environment=ONE_THREAD, **options)
 
 
