@@ -51,7 +51,6 @@ def starts(results: Path) -> list[Start]:
             ("import numpy", ""),
             ("import jax", "jax"),
             ("import torch", "torch"),
-            ("import keras", "keras"),
         )
     ]
     return [

@@ -58,7 +58,7 @@ def print_head(cells: Sequence[str]) -> None:
 
 def show(seconds: float) -> str:
     """Write seconds with three digits."""
-    for limit, digits in ((1, 3), (10, 2), (100, 1)):
+    for limit, digits in ((0.1, 4), (1, 3), (10, 2), (100, 1)):
         if seconds < limit:
             return f"{seconds:.{digits}f} s"
     return f"{seconds:.0f} s"
