@@ -5,9 +5,10 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DEVELOPS := $(VENV)/.develops
 JOBS ?= auto
+BENCH := $(BIN)/python -m benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types check unit acceptance acceptance-quick bench docs clean
+.PHONY: help demo test lint format types check unit acceptance acceptance-quick bench bench-quick docs clean
 
 help: ## Show what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,8 +54,21 @@ acceptance: $(DEVELOPS) ## Check on real data that the figures are right (needs 
 acceptance-quick: $(DEVELOPS) ## The part of it that takes less than a minute
 	$(BIN)/python tests/acceptance.py --quick
 
-bench: $(DEVELOPS) ## Measure the speed against a plain NumPy loop
-	$(BIN)/python benchmarks/fig6_18.py
+bench: $(DEVELOPS) ## Measure speed, start-up and growth beside others that are installed (minutes)
+	@$(BENCH).fig6_18
+	@$(BENCH).keras_mnist
+	@$(BENCH).keras_mnist --networks 16
+	@$(BENCH).cifar10_cnn
+	@$(BENCH).startup
+	@$(BENCH).growth
+
+bench-quick: $(DEVELOPS) ## The part of it that takes less than a minute
+	@$(BENCH).fig6_18 --quick
+	@$(BENCH).keras_mnist --quick
+	@$(BENCH).keras_mnist --quick --networks 16
+	@$(BENCH).cifar10_cnn --quick
+	@$(BENCH).startup --quick
+	@$(BENCH).growth --quick
 
 docs: $(DEVELOPS) ## Write the generated parts of the docs and the README again
 	$(BIN)/python docs/generate.py

@@ -1,98 +1,62 @@
-"""The whole Fig. 6-18 sweep, 32 networks, against a plain float64 loop and against its ceiling.
+"""W1: the whole Fig. 6-18 sweep, 32 networks, beside NumPy loops, PyTorch, JAX and the ceiling.
 
-The contestants take turns in one session on the same MNIST images; every one must really learn.
-Ours is the whole of ``bnexp.sweep``: start of the workers, loading, training, writing the results.
-The loop has its data loaded and one BLAS thread. Run it with ``make bench``; MNIST is looked for as
-``bnexp`` does.
+Ours is the whole of ``bnexp.sweep``: starting the workers, reading and verifying the data,
+training, writing the results; its cold time is that of the command. All others have their data
+loaded when a warm run begins. Plain networks that diverge go on in all but ours.
 """
 
 from __future__ import annotations
 
-import os
-import statistics
-import subprocess
-import sys
-import tempfile
-import time
-from pathlib import Path
-
-os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
+from functools import partial
+from typing import Any
 
 import click
-import numpy as np
-from plain_loop import train_network
 
-import bnexp
-from bnexp.data import load_dataset
-from bnexp.environment import available_cores, fingerprint
-
-CONFIG = Path(__file__).parent.parent / "configs" / "fig6-18.yaml"
-NETWORKS = 32
-TERAFLOP = 0.495
+from benchmarks import ceiling, ours
+from benchmarks.contest import JAX_KEEPS, Bounds, Contestant
+from benchmarks.contestant import Task
+from benchmarks.session import options, play
+from bnexp.environment import ONE_THREAD, available_cores
 
 
-def time_ours(jobs: int) -> float:
-    """Return the seconds of the whole sweep, and check the figure's most robust facts."""
-    with tempfile.TemporaryDirectory() as folder:
-        started = time.perf_counter()
-        results = bnexp.sweep(CONFIG, jobs=jobs, output=Path(folder) / "results")
-        seconds = time.perf_counter() - started
-    final = {
-        (cell.values["norm.kind"], cell.values["init.scale"]): results.runs[cell.run].final
-        for cell in results.cells
-    }
-    learned = max(
-        metrics["train_accuracy"] for (kind, _), metrics in final.items() if kind == "batch"
-    )
-    if len(final) != NETWORKS or learned < 0.95:
-        raise SystemExit("the sweep did not learn")
-    return seconds
-
-
-def time_loop(scales: list[float]) -> float:
-    """Return the seconds of the plain loop over all networks."""
-    data = load_dataset("mnist", train=1000, test=0, dtype=np.float64)
-    started = time.perf_counter()
-    finals = []
-    with np.errstate(all="ignore"):
-        for scale in scales:
-            for norm in (True, False):
-                _, accuracies = train_network(data.x_train, data.y_train, scale, norm)
-                finals.append(accuracies[-1])
-    seconds = time.perf_counter() - started
-    if max(finals) < 0.95:
-        raise SystemExit("the plain loop did not learn")
-    return seconds
-
-
-def time_ceiling(jobs: int, stack: int) -> float:
-    """Return the seconds of the products alone, shared among ``jobs`` processes at once."""
-    command = [sys.executable, str(Path(__file__).parent / "ceiling.py")]
-    share = [str(NETWORKS // jobs), str(stack)]
-    processes = [
-        subprocess.Popen([*command, *share], stdout=subprocess.PIPE, text=True) for _ in range(jobs)
+def contestants(cores: int) -> list[Contestant]:
+    """Return all contestants; each shares the networks among processes where that is faster."""
+    beside = f"{cores} processes"
+    each = partial(Contestant, processes=cores)
+    jax = partial(each, module="benchmarks.peers.jax_fig6_18", needs=("jax",))
+    torch = partial(each, module="benchmarks.peers.torch_fig6_18", needs=("torch",))
+    whole = ours.command("fig6-18", Task())
+    vmap, kept = Task("vmap"), "JAX, the same, compiled code kept on disk"
+    return [
+        ours.contestant("**ours**, all of `bnexp.sweep`", "fig6-18", "whole", Task(), cold=whole),
+        ceiling.contestant("fig6-18", Task(networks=32), quick=True),
+        jax(f"JAX, whole runs jitted and `vmap`-ed, {beside}", task=vmap, quick=True),
+        jax(kept, task=vmap, environment=JAX_KEEPS),
+        jax(f"JAX, whole runs jitted, {beside}", task=Task("each")),
+        jax("JAX, `vmap`, 1 process", task=vmap, processes=1),
+        each(
+            f"NumPy loop in float32, {beside}",
+            "benchmarks.peers.numpy_fig6_18",
+            environment=ONE_THREAD,
+            quick=True,
+        ),
+        torch(f"PyTorch stacked, {beside}", task=Task("stacked")),
+        torch(f"PyTorch stacked and compiled, {beside}", task=Task("compiled")),
+        torch(f"PyTorch eager, {beside}", task=Task("eager")),
+        Contestant(
+            "plain NumPy loop in float64",
+            "benchmarks.peers.loop_fig6_18",
+            environment=ONE_THREAD,
+            starts=1,
+        ),
     ]
-    return max(float(process.communicate()[0]) for process in processes)
 
 
 @click.command()
-@click.option("--rounds", default=3, show_default=True, help="How often each takes its turn.")
-@click.option("--jobs", default=available_cores(), show_default=True, help="Worker processes.")
-def main(rounds: int, jobs: int) -> None:
-    """Print medians and ratios."""
-    scales = [float(scale) for scale in bnexp.load_config(CONFIG).sweep.axes["init.scale"]]
-    times: dict[str, list[float]] = {"ours": [], "ceiling": [], "loop": []}
-    for _ in range(rounds):
-        times["ours"].append(time_ours(jobs))
-        times["ceiling"].append(time_ceiling(jobs, stack=4))
-        times["loop"].append(time_loop(scales))
-    median = {name: statistics.median(values) for name, values in times.items()}
-    print(f"{fingerprint()}, {jobs} workers, medians of {rounds}")
-    for name, values in times.items():
-        spread = f"{min(values):.2f} to {max(values):.2f}"
-        print(f"{name:8} {median[name]:7.2f} s  ({spread})  {median[name] / median['ours']:.2f}x")
-    share = median["ceiling"] / median["ours"]
-    print(f"{TERAFLOP / median['ours'] * 1e3:.0f} GFLOP/s; {share:.0%} of the ceiling")
+@options
+def main(**choice: Any) -> None:
+    """Print the table of W1."""
+    play("Fig. 6-18, 32 networks", contestants(available_cores()), Bounds(accuracy=0.95), choice)
 
 
 if __name__ == "__main__":

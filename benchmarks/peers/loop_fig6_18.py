@@ -1,16 +1,20 @@
 """The same experiment as a plain NumPy loop: float64, one network after another, textbook layout.
 
 This is what a careful reader of a deep learning textbook writes: arrays are (batch, features), one
-class per layer, nothing stacked, nothing reused. It is the yardstick of ``fig6_18.py``.
+class per layer, nothing stacked, nothing reused.
 """
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from benchmarks.contestant import Result, Task, serve
+from benchmarks.workloads import FIG6_18_SCALES, fig6_18_data
 
 Array = NDArray[np.float64]
 
@@ -126,3 +130,24 @@ def softmax(z: Array) -> Array:
 def cross_entropy(p: Array, y: NDArray[np.intp]) -> float:
     """Return the mean of -log p[label]."""
     return float(-np.log(p[np.arange(len(y)), y] + 1e-300).mean())
+
+
+def prepare(task: Task) -> Callable[[], Result]:
+    """Return a function that trains this process' networks."""
+    x, y = fig6_18_data(np.float64)
+    scales = task.share(FIG6_18_SCALES)
+
+    def run() -> Result:
+        with np.errstate(all="ignore"):
+            finals = [
+                train_network(x, y, scale, norm)[1][-1]
+                for scale in scales
+                for norm in (True, False)
+            ]
+        return {"accuracy": max(finals), "networks": len(finals)}
+
+    return run
+
+
+if __name__ == "__main__":
+    serve(prepare)

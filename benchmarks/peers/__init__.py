@@ -1,0 +1,1 @@
+"""The same workloads as users of other libraries would write them for speed; each is optional."""
