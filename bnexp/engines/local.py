@@ -17,6 +17,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -153,7 +154,7 @@ class LocalEngine:
 
 
 def _without(stack: Stack, run: str) -> Stack:
-    return Stack(tuple(r for r in stack.runs if r.id != run), stack.start_epoch)
+    return replace(stack, runs=tuple(r for r in stack.runs if r.id != run))
 
 
 def _mourn(worker: _Worker, waiting: deque[tuple[Stack, int]]) -> Iterator[Event]:
