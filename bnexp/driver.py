@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +35,9 @@ class Watcher:
 
     def start(self, plan: Plan, finished: int, epochs: int) -> None:
         """Work begins: so many runs are finished, and so many epochs of the others."""
+
+    def grow(self, plan: Plan) -> None:
+        """More runs are planned than work began with."""
 
     def progress(self, event: Progress) -> None:
         """A stack has completed an epoch."""
@@ -63,48 +66,67 @@ class Options:
     checkpoint_seconds: float = 3.0
 
 
-def train_plan(folder: ResultsFolder, options: Options, watcher: Watcher) -> Results:
+@dataclass(frozen=True)
+class Round:
+    """Runs to train now, together: to their end, or as far as the epoch ``pause``."""
+
+    runs: tuple[Run, ...]
+    pause: int | None = None
+
+
+#: Says from what the folder holds which round comes next; None when there is none.
+NextRound = Callable[[], Round | None]
+
+
+def train_plan(
+    folder: ResultsFolder,
+    options: Options,
+    watcher: Watcher,
+    next_round: NextRound | None = None,
+) -> Results:
     """Train what the folder's plan lacks and return all its results.
 
+    ``next_round`` says what that is, again after every round; without it, all runs of the plan.
     Raises InterruptedRunError after a signal (everything finished is kept), DatasetError,
     OutputError, and ResultsError under ``strict``.
     """
-    plan = folder.plan
     if folder.aside:
         watcher.note(f"older results were set aside as {folder.aside}")
-    others = len(folder.results.cells) - len(plan.cells)
-    if others:
+    others = len(folder.results.cells) - len(folder.plan.cells)
+    if others and next_round is None:
         watcher.note(
             f"{folder.path} holds {others} cells of earlier sweeps, too; tables and plots show "
             "them all (--output or --fresh keeps sweeps apart)"
         )
-    finished = folder.finished()
-    pending = [run for run in plan.runs.values() if run.id not in finished]
-    started = read_epochs(folder.checkpoints) if folder.checkpoints.is_dir() else {}
-    started = {run.id: started[run.id] for run in pending if run.id in started}
+    next_round = next_round or _only_round(folder)
+    work = next_round()
+    pending = work.runs if work else ()
+    started = _started(folder, pending)
     if pending:
         _compare_versions(folder, started, options, watcher)
-    epochs = {run: epoch for run, (epoch, _) in started.items()}
     stop = threading.Event()
     caught: list[int] = []
     with contextlib.ExitStack() as guard:
         try:
             guard.enter_context(_raising_terminate())
             _get_data(pending, options, watcher)
-            watcher.start(plan, len(finished), sum(epochs.values()))
+            begun_epochs = sum(epoch for epoch, _ in started.values())
+            watcher.start(folder.plan, len(folder.finished()), begun_epochs)
             if pending:
-                wanted = [(spec, facts_of(config.data)) for config, spec in _wanted(pending)]
                 shared = guard.enter_context(_shared(pending, options))
                 # From here until the views are written; before it, a signal raises at once.
                 caught = guard.enter_context(signals(stop))
-                work = _Work(pending, epochs, shared, wanted)
-                _train(folder, work, stop, options, watcher)
+            while work:
+                _train(folder, work, shared, stop, options, watcher)
+                work = next_round()
+                if stop.is_set():
+                    break
         finally:
             watcher.close()
             folder.write_views()
-    finished = folder.finished()
-    done, total = len(finished), len(plan.runs)
-    if caught and done < total:
+    plan, finished = folder.plan, folder.finished()
+    done, total = len(finished), max(len(plan.runs), plan.expected)
+    if caught and (work or done < total):
         # A file may still hold runs that have ended, beside those that have not.
         begun = len(read_epochs(folder.checkpoints).keys() & plan.runs.keys() - finished.keys())
         raise InterruptedRunError(
@@ -115,13 +137,29 @@ def train_plan(folder: ResultsFolder, options: Options, watcher: Watcher) -> Res
     return folder.results
 
 
-def _get_data(pending: list[Run], options: Options, watcher: Watcher) -> None:
+def _only_round(folder: ResultsFolder) -> NextRound:
+    """Return what asks once for all runs that the folder lacks."""
+    finished = folder.finished()
+    missing = tuple(run for run in folder.plan.runs.values() if run.id not in finished)
+    rounds = iter([Round(missing)] if missing else [])
+    return lambda: next(rounds, None)
+
+
+def _started(
+    folder: ResultsFolder, pending: Sequence[Run]
+) -> dict[str, tuple[int, tuple[str, ...]]]:
+    """Return for each of these runs with a checkpoint its epoch and its fingerprints."""
+    started = read_epochs(folder.checkpoints) if folder.checkpoints.is_dir() else {}
+    return {run.id: started[run.id] for run in pending if run.id in started}
+
+
+def _get_data(pending: Sequence[Run], options: Options, watcher: Watcher) -> None:
     """Have all files here before any worker starts: downloaded once, and with a bar."""
     for _, spec in _wanted(pending):
         ensure_data(spec, data_dir=options.data_dir, notify=watcher.note, progress=True)
 
 
-def _wanted(pending: list[Run]) -> list[tuple[Config, DataSpec]]:
+def _wanted(pending: Sequence[Run]) -> list[tuple[Config, DataSpec]]:
     """Return the datasets that runs need, each once, with test examples if any run needs them."""
     needs: dict[object, tuple[Config, DataSpec]] = {}
     for run in pending:
@@ -138,7 +176,7 @@ def _verify(unverified: list[tuple[DataSpec, DatasetFacts]], options: Options) -
 
 
 @contextlib.contextmanager
-def _shared(pending: list[Run], options: Options) -> Iterator[Path | None]:
+def _shared(pending: Sequence[Run], options: Options) -> Iterator[Path | None]:
     """Decode examples that are too many for every worker to have its own; yield their folder."""
     if options.jobs < 2:
         yield None
@@ -153,30 +191,25 @@ def _shared(pending: list[Run], options: Options) -> Iterator[Path | None]:
         yield folder
 
 
-@dataclass(frozen=True)
-class _Work:
-    """Runs to train, the epochs that some have behind them, and decoded examples they share."""
-
-    runs: list[Run]
-    epochs: dict[str, int]
-    shared: Path | None
-    unverified: list[tuple[DataSpec, DatasetFacts]]
-
-
 def _train(
     folder: ResultsFolder,
-    work: _Work,
+    work: Round,
+    shared: Path | None,
     stop: threading.Event,
     options: Options,
     watcher: Watcher,
 ) -> None:
-    stacks = cut_stacks(work.runs, jobs=max(1, options.jobs), started=work.epochs)
+    _get_data(work.runs, options, watcher)
+    unverified = [(spec, facts_of(config.data)) for config, spec in _wanted(work.runs)]
+    epochs = {run: epoch for run, (epoch, _) in _started(folder, work.runs).items()}
+    jobs = max(1, options.jobs)
+    stacks = cut_stacks(work.runs, jobs=jobs, started=epochs, pause=work.pause)
     workplace = Workplace(
         options.data_dir and options.data_dir.resolve(),
         folder.checkpoints.resolve(),
         options.checkpoint_seconds,
         verified=True,
-        shared=work.shared,
+        shared=shared,
     )
     engine: Engine = InlineEngine(workplace)
     if options.jobs:
@@ -186,10 +219,13 @@ def _train(
         contextlib.closing(engine.train(stacks, stop)) as events,
     ):
         # Once, beside the training; no result is kept before its data are known to be right.
-        verified = beside.submit(_verify, work.unverified, options)
+        verified = beside.submit(_verify, unverified, options)
         for event in events:
             if isinstance(event, RunEnded):
                 verified.result()
+                if event.result.status == "paused":
+                    folder.pause(event.result)
+                    continue
                 folder.add(event.result)
                 watcher.ended(event.result)
             elif isinstance(event, Progress):
