@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from bnexp.version import __version__
 
 if TYPE_CHECKING:
-    from bnexp.api import run, sweep
+    from bnexp.api import run, search, sweep
     from bnexp.config import Config, load_config
     from bnexp.errors import BnexpError
     from bnexp.plots import plot_curves, plot_grid, save_figure
@@ -34,6 +34,7 @@ __all__ = [
     "plot_grid",
     "run",
     "save_figure",
+    "search",
     "sweep",
 ]
 
@@ -47,6 +48,7 @@ _HOMES = {
     "plot_grid": "bnexp.plots",
     "run": "bnexp.api",
     "save_figure": "bnexp.plots",
+    "search": "bnexp.api",
     "sweep": "bnexp.api",
 }
 

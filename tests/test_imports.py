@@ -19,10 +19,12 @@ FLOORS = (
     {"userdata"},
     {"nn", "config", "data"},
     {"plan"},
+    {"trials"},
     {"evaluate", "store"},
     {"train"},
     {"engines"},
     {"driver", "plots"},
+    {"searching"},
     {"api"},
     {"cli"},
     {"__main__"},
@@ -37,7 +39,8 @@ ONLY = {
     "describe": set(),
     "records": set(),
     "config": {"errors", "lazy", "describe", "userdata"},
-    "plots": {"errors", "config", "describe", "plan", "records", "store"},
+    "trials": {"errors", "lazy", "config", "plan", "records"},
+    "plots": {"errors", "config", "describe", "plan", "records", "trials", "store"},
 }
 
 #: Where each library that is not Python's own may be imported.
@@ -45,6 +48,7 @@ LIBRARIES = {
     "click": {"cli"},
     "filelock": {"data", "store"},
     "matplotlib": {"plots"},
+    "optuna": {"trials"},
     "numpy": {
         "data",
         "environment",

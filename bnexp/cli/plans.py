@@ -15,7 +15,7 @@ from bnexp.environment import available_cores
 from bnexp.plan import Plan, Stack, cut_stacks, plan_sweep, run_multiply_adds
 from bnexp.store.folder import folder_for, refuse_other_question
 from bnexp.store.journal import NAME, read_journal
-from bnexp.store.results import load_results
+from bnexp.store.results import Results, load_results
 
 _MOST_VALUES = 20
 
@@ -64,12 +64,22 @@ def print_plan(
 
 
 def _count_finished(folder: Path, plan: Plan) -> int:
-    if not folder.is_dir() or not any(folder.iterdir()):
-        return 0
-    results = load_results(folder)
-    refuse_other_question(folder, read_journal(folder / NAME), plan.config, "sweep")
-    ended = {run for run, result in results.runs.items() if result.status != "failed"}
+    results = open_results(folder, plan.config, "sweep")
+    runs = results.runs.items() if results else ()
+    ended = {run for run, result in runs if result.status != "failed"}
     return len(plan.runs.keys() & ended)
+
+
+def open_results(folder: Path, config: Config, command: str) -> Results | None:
+    """Return what a command's folder holds; None when it is not there yet, or empty.
+
+    Raises ResultsError when it holds the answer to another question.
+    """
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return None
+    results = load_results(folder)
+    refuse_other_question(folder, read_journal(folder / NAME), config, command)
+    return results
 
 
 def _values(values: Sequence[Any]) -> str:
