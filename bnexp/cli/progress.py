@@ -28,11 +28,11 @@ class BarWatcher(Watcher):
     def __init__(self) -> None:
         self.bar: Any = None
         self.is_busy = False
+        self.epochs: dict[str, int] = {}
+        self.at_end: set[str] = set()
 
     def start(self, plan: Plan, finished: int, epochs: int) -> None:
         """Show the bar, begun where the work begins."""
-        self.epochs: dict[str, int] = {}
-        self.at_end: set[str] = set()
         self.grow(plan)
         self.total, self.finished = max(len(self.epochs), plan.expected), finished
         later = self.total - len(self.epochs)

@@ -11,6 +11,7 @@ import click
 
 from bnexp.cli.pictures import draw, print_grid, refuse_choice
 from bnexp.cli.plans import open_results, plan_facts, print_facts, print_table
+from bnexp.cli.streams import say
 from bnexp.cli.tables import refuse_failed
 from bnexp.config import Config
 from bnexp.config.dump import dump_value
@@ -53,8 +54,9 @@ def print_search_plan(
     folder = output or folder_for(config, "search")
     facts = search_facts(config, jobs or available_cores())
     held = None if fresh else open_results(folder, search_config(config), "search")
-    ended = [result.status != "failed" for result in held.runs.values()] if held else []
-    facts |= {"folder": str(folder), "finished": min(sum(ended), facts["runs"])}
+    trials = {cell.run for cell in held.cells} & held.runs.keys() if held else set()
+    ended = sum(held.runs[run].status != "failed" for run in trials) if held else 0
+    facts |= {"folder": str(folder), "finished": min(ended, facts["runs"])}
     if as_json:
         click.echo(json.dumps(facts, indent=2))
         return
@@ -94,7 +96,9 @@ def print_search(config: Config) -> None:
 
 def finish_search(results: SearchResults, *, as_json: bool) -> None:
     """Draw the pictures, print the best trials, and raise RunsFailedError when some failed."""
-    pictures = list(draw(results)) if results.metrics else []
+    pictures = list(draw(results)) if results.best else []
+    if not pictures:
+        say("there is no picture: no trial has an objective")
     if as_json:
         facts = {
             "folder": str(results.folder),
