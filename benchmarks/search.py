@@ -139,9 +139,8 @@ def halving(trials: int, seeds: int) -> None:
             flush=True,
         )
     print(f"the same winner in {same} of {seeds} seeds")
-    print(
-        f"median {statistics.median(shares):.0%} of epochs, {statistics.median(times):.0%} of time"
-    )
+    work, took = statistics.median(shares), statistics.median(times)
+    print(f"median {work:.0%} of the epochs, {took:.0%} of the time")
 
 
 def epochs(results: SearchResults) -> int:

@@ -50,7 +50,7 @@ def commands() -> list[str]:
     quoted = [span for text in texts for span in re.findall(r"`(bnexp [a-z][^`]*)`", text)]
     found = [" ".join(command.split("#")[0].split()) for command in [*lines, *quoted]]
     # `bnexp run` alone is the command's name, not something to type.
-    bare = {"bnexp run", "bnexp sweep"}
+    bare = {"bnexp run", "bnexp sweep", "bnexp search"}
     return sorted({command for command in found if "CONFIG" not in command} - bare)
 
 
