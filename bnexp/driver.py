@@ -68,10 +68,14 @@ class Options:
 
 @dataclass(frozen=True)
 class Round:
-    """Runs to train now, together: to their end, or as far as the epoch ``pause``."""
+    """Runs to train now, together: to their end, or as far as the epoch ``pause``.
+
+    ``later`` are runs of rounds to come whose data should be here by now.
+    """
 
     runs: tuple[Run, ...]
     pause: int | None = None
+    later: tuple[Run, ...] = ()
 
 
 #: Says from what the folder holds which round comes next; None when there is none.
@@ -109,7 +113,7 @@ def train_plan(
     with contextlib.ExitStack() as guard:
         try:
             guard.enter_context(_raising_terminate())
-            _get_data(pending, options, watcher)
+            _get_data((*pending, *(work.later if work else ())), options, watcher)
             begun_epochs = sum(epoch for epoch, _ in started.values())
             watcher.start(folder.plan, len(folder.finished()), begun_epochs)
             if pending:

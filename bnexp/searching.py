@@ -6,7 +6,7 @@ records that led to it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from bnexp.records import RunResult
 from bnexp.store.folder import ResultsFolder
 from bnexp.store.search import SearchResults
 from bnexp.trials import objective_value, plan_search
-from bnexp.trials.draw import trial_count
+from bnexp.trials.draw import Values, trial_count
 from bnexp.trials.halving import halve, is_ended, pruned_result
 from bnexp.trials.planning import check_ends, report_run, search_config
 from bnexp.trials.tpe import ask_trials
@@ -83,7 +83,7 @@ class _Search:
     def _round(self, runs: tuple[Run, ...], pause: int | None) -> Round:
         self.tried |= {run.id for run in runs}
         self.folder.wanted = frozenset(run.id for run in runs)
-        return Round(runs, pause)
+        return Round(runs, pause, tuple(self._report_data()))
 
     def _ask(self, known: Mapping[str, RunResult], failed: frozenset[str]) -> None:
         """Ask for more trials where results decide about them and all before have ended."""
@@ -98,11 +98,26 @@ class _Search:
                 (dict(cell.values), objective_value(config.search, known.get(cell.run)))
                 for cell in plan.cells[:whole]
             ]
-            more = ask_trials(config, told, min(config.search.ask, total - whole))
+            more = self._next_trials(config, told, min(config.search.ask, total - whole))
             plan = plan_search(config, [*(values for values, _ in told), *more])
         if plan is not self.folder.plan:
             self.folder.ask(plan)
             self.watcher.grow(plan)
+
+    def _next_trials(
+        self, config: Config, told: Sequence[tuple[Values, float | None]], count: int
+    ) -> list[Values]:
+        """Return the values of the next trials: what the folder says, where it was asked before.
+
+        Another version of Optuna may ask for others; nothing that was trained is thrown away.
+        """
+        numbers = range(len(told) + 1, len(told) + count + 1)
+        cells = self.folder.results.cells
+        held = {cell.trial: dict(cell.values) for cell in cells if cell.trial in numbers}
+        if len(held) == count:
+            return [held[number] for number in numbers]
+        asked = ask_trials(config, told, count)
+        return [held.get(number, values) for number, values in zip(numbers, asked, strict=True)]
 
     def _settle(self, known: Mapping[str, RunResult], pruned: Mapping[str, int]) -> None:
         """See that the folder says of every run how it ended, by all that is known by now."""
@@ -118,6 +133,12 @@ class _Search:
             if old is None or (old.status, old.step) != (result.status, result.step):
                 self.folder.add(result)
                 self.watcher.ended(result)
+
+    def _report_data(self) -> list[Run]:
+        """Return a run that needs what reports need: missing data are missed at the beginning."""
+        plan = self.folder.plan
+        first = plan.cells[0]
+        return [report_run(plan.config, dict(first.values))] if first.report else []
 
     def _reports(self) -> list[Run]:
         """Return the runs that report on the best trials, but for those that are there."""

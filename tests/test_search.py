@@ -11,14 +11,16 @@ import pytest
 from searches import SPACE, search_document, views
 
 import bnexp
-from bnexp import driver
+from bnexp import driver, searching
 from bnexp.driver import Watcher
 from bnexp.engines import InlineEngine
 from bnexp.engines.base import RunEnded, needed_examples
-from bnexp.errors import ConfigError, ResultsError
+from bnexp.errors import ConfigError, DatasetError, ResultsError
 from bnexp.records import RunResult
 from bnexp.store.journal import NAME, read_journal
 from bnexp.store.search import SearchResults
+from bnexp.trials.draw import draw_values
+from bnexp.trials.tpe import ask_trials
 
 #: Twelve trials in two shapes, one of which is lost at once; ten epochs with rungs at 1, 2 and 5.
 HALVING: dict[str, Any] = {"search__pruner": "halving", "training__epochs": 10}
@@ -244,8 +246,58 @@ def test_a_failed_trial_ranks_last_and_is_tried_again(
         broken = search(tmp_path / "s", **changes)
     assert [r.result.status for r in broken.ranked if r.result].count("failed") == 1
     assert broken.ranked[0].value is not None
-    search(tmp_path / "s", **changes)
-    assert views(tmp_path / "s") == views(tmp_path / "whole")
+    mended = search(tmp_path / "s", **changes)
+    if case == "tpe":
+        # Later trials were asked for when the failed one was the worst; they stay.
+        assert [cell.values for cell in mended.cells] == [cell.values for cell in broken.cells]
+        assert "failed" not in {status for status, _, _ in ends(mended).values()}
+    else:
+        assert views(tmp_path / "s") == views(tmp_path / "whole")
+
+
+def test_another_optuna_throws_nothing_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    early = search(tmp_path / "s", 13, **CASES["tpe"])
+
+    def other(config: Any, told: Any, count: int) -> Any:
+        return (
+            draw_values(config, 100)[50 : 50 + count] if told else ask_trials(config, told, count)
+        )
+
+    monkeypatch.setattr(searching, "ask_trials", other)
+    late = search(tmp_path / "s", 20, **CASES["tpe"])
+    assert late.cells[:13] == early.cells
+    assert len(late.cells) == 20
+    assert {run: late.runs[run] for run in early.runs} == early.runs
+
+
+def test_missing_test_examples_are_missed_before_anything_is_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ensure(spec: Any, **_: Any) -> None:
+        if spec.test:
+            raise DatasetError("no test examples")
+
+    monkeypatch.setattr(driver, "ensure_data", ensure)
+    with pytest.raises(DatasetError, match="no test examples"):
+        search(tmp_path / "s")
+    assert "result" not in {key for e in read_journal(tmp_path / "s" / NAME) for key in e}
+    search(tmp_path / "t", evaluate={"train": "running", "test": "none"})
+
+
+def test_trials_may_have_epochs_of_their_own(tmp_path: Path) -> None:
+    space = {"training.epochs": "int(1, 12)", "optimizer.lr": "loguniform(1e-2, 1)"}
+    results = search(tmp_path / "s", space=space, **HALVING)
+    search(tmp_path / "t", 5, space=space, **HALVING)
+    search(tmp_path / "t", space=space, **HALVING)
+    assert views(tmp_path / "s") == views(tmp_path / "t")
+    for cell in results.cells:
+        result = results.runs[cell.run]
+        whole = result.status == "done"
+        assert (
+            result.epoch == cell.values["training.epochs"] if whole else result.epoch in (1, 2, 5)
+        )
 
 
 def test_watchers_hear_of_every_trial_once(tmp_path: Path) -> None:

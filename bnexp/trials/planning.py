@@ -67,14 +67,15 @@ def check_ends(config: Config) -> None:
     """
     for key, found in ranges_of(config).items():
         for value in _ends(found):
-            _run(config, {key: value})
+            with_values(config, _real_values(config, {key: value}), seed=config.seed)
 
 
 def _ends(found: Range) -> list[Any]:
     points = found.points
     if points is None:
         return [found.low, found.high]
-    return list(points) if found.kind == "choice" else [points[0], points[-1]]
+    numbers = all(isinstance(value, int | float) for value in points)
+    return [min(points), max(points)] if numbers else list(points)
 
 
 def _run(config: Config, values: Values) -> Run:
