@@ -35,7 +35,7 @@ DIGITS: dict[str, Any] = {
     "name": "digits-search",
     "data": {"name": "digits", "validation": 0.2},
     "network": {"layers": [32]},
-    "training": {"epochs": 20, "batch_size": 100},
+    "training": {"epochs": 50, "batch_size": 100},
     "search": {
         "trials": 100,
         "space": {

@@ -29,6 +29,9 @@ from bnexp.store.checkpoints import read_epochs
 from bnexp.store.folder import ResultsFolder
 from bnexp.store.results import Results
 
+#: Seconds of work, roughly, up to which a follow-up is not worth starting workers.
+_SHORT = 0.5
+
 
 class Watcher:
     """Told what the driver does; this one does nothing with it."""
@@ -70,12 +73,14 @@ class Options:
 class Round:
     """Runs to train now, together: to their end, or as far as the epoch ``pause``.
 
-    ``later`` are runs of rounds to come whose data should be here by now.
+    ``later`` are runs of rounds to come whose data should be here by now. A short round that is a
+    follow-up of another is trained in this process: starting workers again takes longer.
     """
 
     runs: tuple[Run, ...]
     pause: int | None = None
     later: tuple[Run, ...] = ()
+    is_follow_up: bool = False
 
 
 #: Says from what the folder holds which round comes next; None when there is none.
@@ -216,7 +221,8 @@ def _train(
         shared=shared,
     )
     engine: Engine = InlineEngine(workplace)
-    if options.jobs:
+    is_short = work.is_follow_up and sum(stack.seconds for stack in stacks) < _SHORT
+    if options.jobs and not is_short:
         engine = LocalEngine(workplace, jobs=options.jobs)
     with (
         ThreadPoolExecutor(1) as beside,

@@ -81,9 +81,10 @@ class _Search:
         return self._round(reports, None) if reports else None
 
     def _round(self, runs: tuple[Run, ...], pause: int | None) -> Round:
+        is_follow_up = bool(self.tried)
         self.tried |= {run.id for run in runs}
         self.folder.wanted = frozenset(run.id for run in runs)
-        return Round(runs, pause, tuple(self._report_data()))
+        return Round(runs, pause, tuple(self._report_data()), is_follow_up)
 
     def _ask(self, known: Mapping[str, RunResult], failed: frozenset[str]) -> None:
         """Ask for more trials where results decide about them and all before have ended."""
@@ -92,13 +93,11 @@ class _Search:
         while len(plan.cells) < total and all(
             run in failed or is_ended(known.get(run)) for run in plan.runs
         ):
-            # A search that now has more trials may have ended in the middle of an ask.
-            whole = len(plan.cells) // config.search.ask * config.search.ask
             told = [
                 (dict(cell.values), objective_value(config.search, known.get(cell.run)))
-                for cell in plan.cells[:whole]
+                for cell in plan.cells
             ]
-            more = self._next_trials(config, told, min(config.search.ask, total - whole))
+            more = self._next_trials(config, told, min(config.search.ask, total - len(told)))
             plan = plan_search(config, [*(values for values, _ in told), *more])
         if plan is not self.folder.plan:
             self.folder.ask(plan)

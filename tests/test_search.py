@@ -13,7 +13,7 @@ from searches import SPACE, search_document, views
 import bnexp
 from bnexp import driver, searching
 from bnexp.driver import Watcher
-from bnexp.engines import InlineEngine
+from bnexp.engines import InlineEngine, Progress
 from bnexp.engines.base import RunEnded, needed_examples
 from bnexp.errors import ConfigError, DatasetError, ResultsError
 from bnexp.records import RunResult
@@ -26,8 +26,8 @@ from bnexp.trials.tpe import ask_trials
 HALVING: dict[str, Any] = {"search__pruner": "halving", "training__epochs": 10}
 
 
-def search(folder: Path, trials: int | None = None, jobs: int = 0, **changes: Any) -> SearchResults:
-    return bnexp.search(search_document(**changes), trials=trials, jobs=jobs, output=folder)
+def search(place: Path, trials: int | None = None, jobs: int = 0, **changes: Any) -> SearchResults:
+    return bnexp.search(search_document(**changes), trials=trials, jobs=jobs, output=place)
 
 
 def ends(results: SearchResults) -> dict[int, Any]:
@@ -40,11 +40,12 @@ def ends(results: SearchResults) -> dict[int, Any]:
     return found
 
 
-def read(folder: Path) -> list[dict[str, str]]:
-    with (folder / "trials.csv").open() as file:
+def read(place: Path) -> list[dict[str, str]]:
+    with (place / "trials.csv").open() as file:
         return list(csv.DictReader(file))
 
 
+SMALL = tuple(n * 1e-5 for n in range(1, 8))
 CASES: dict[str, dict[str, Any]] = {
     "random": {},
     "halving": HALVING,
@@ -84,6 +85,35 @@ def test_survivors_of_halving_have_the_records_that_they_have_without(tmp_path: 
         assert status != "done" or records == full
     work = sum(epoch for _, epoch, _ in ends(pruned).values())
     assert work < 0.4 * sum(epoch for _, epoch, _ in ends(whole).values())
+
+
+def test_no_epoch_is_trained_twice_when_a_pruned_trial_goes_on(tmp_path: Path) -> None:
+    """More trials move the cut: one that was pruned begins again, and then only goes on."""
+
+    class Count(Watcher):
+        epochs = 0
+
+        def progress(self, event: Progress) -> None:
+            self.epochs += len(event.records)
+
+    space = {"optimizer.lr": [*(n * 1e-4 for n in range(1, 5)), 0.05, *SMALL]}
+    changes = {**HALVING, "search__sampler": "random-grid", "space": space}
+    final = ends(search(tmp_path / "whole", **changes))
+    reached: dict[int, int] = {}
+    for trials in (3, 6):
+        for trial, (_, epoch, _) in ends(search(tmp_path / "s", trials, **changes)).items():
+            reached[trial] = max(epoch, reached.get(trial, 0))
+    counts = Count()
+    document = search_document(**changes)
+    late = bnexp.search(document, jobs=0, output=tmp_path / "s", watcher=counts)
+    assert ends(late) == final
+    new = [trial for trial in final if trial not in reached]
+    revived = [trial for trial in reached if reached[trial] < final[trial][1]]
+    cut = [trial for trial in reached if reached[trial] > final[trial][1]]
+    assert revived
+    assert cut
+    report = 10 if late.ranked[0].cell.trial in new else 0
+    assert counts.epochs == sum(final[trial][1] for trial in (*new, *revived)) + report
 
 
 def test_checkpoints_of_the_pruned_do_not_stay(tmp_path: Path) -> None:
