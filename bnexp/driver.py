@@ -7,13 +7,11 @@ stop. It prints nothing: a ``Watcher`` is told what happens.
 from __future__ import annotations
 
 import contextlib
-import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 from bnexp.config.network import facts_of
 from bnexp.config.schema import Config
@@ -23,6 +21,7 @@ from bnexp.engines import Engine, InlineEngine, LocalEngine, Progress, RunEnded,
 from bnexp.engines.base import Workplace, needed_examples
 from bnexp.environment import fingerprint
 from bnexp.errors import InterruptedRunError, ResultsError
+from bnexp.interrupts import raising_terminate, signals
 from bnexp.plan import Plan, Run, cut_stacks
 from bnexp.records import RunResult
 from bnexp.store.checkpoints import read_epochs
@@ -117,7 +116,7 @@ def train_plan(
     caught: list[int] = []
     with contextlib.ExitStack() as guard:
         try:
-            guard.enter_context(_raising_terminate())
+            guard.enter_context(raising_terminate())
             _get_data((*pending, *(work.later if work else ())), options, watcher)
             begun_epochs = sum(epoch for epoch, _ in started.values())
             watcher.start(folder.plan, len(folder.finished()), begun_epochs)
@@ -270,52 +269,3 @@ def _compare_versions(
     if options.strict:
         raise ResultsError(message + ", which --strict refuses; use the old versions, or --fresh")
     watcher.note(message + "; each run's line in the journal records its versions.")
-
-
-@contextlib.contextmanager
-def _raising_terminate() -> Iterator[None]:
-    """While inside, SIGTERM raises, as SIGINT does, so that what was begun is tidied up."""
-
-    def handle(number: int, _: FrameType | None) -> None:
-        raise InterruptedRunError(
-            "stopped before training began; give the same command again", number
-        )
-
-    if threading.current_thread() is not threading.main_thread() or (
-        signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
-    ):
-        yield
-        return
-    signal.signal(signal.SIGTERM, handle)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-@contextlib.contextmanager
-def signals(stop: threading.Event) -> Iterator[list[int]]:
-    """While inside, SIGINT and SIGTERM set ``stop``; yields the list of those that came.
-
-    Signals stay as they are in a thread other than the main one, where Python allows no handlers,
-    and where they are ignored, as SIGINT is for a job in the background of a shell script.
-    """
-    caught: list[int] = []
-
-    def handle(number: int, _: FrameType | None) -> None:
-        caught.append(number)
-        if len(caught) == 1:  # another one may come while the lock inside ``stop`` is held
-            stop.set()
-
-    old: dict[int, Callable[..., object] | int] = {}
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            handler = signal.getsignal(number)
-            if handler is not None and handler != signal.SIG_IGN:
-                old[number] = handler
-                signal.signal(number, handle)
-    try:
-        yield caught
-    finally:
-        for changed, handler in old.items():
-            signal.signal(changed, handler)

@@ -15,7 +15,7 @@ PACKAGE = Path(bnexp.__file__).parent
 #: From the bottom up. A room may import itself and rooms on lower floors, but no neighbour.
 FLOORS = (
     {"errors", "lazy", "version"},
-    {"describe", "records", "files", "streams", "environment", "optim"},
+    {"describe", "records", "files", "streams", "environment", "interrupts", "optim"},
     {"userdata"},
     {"nn", "config", "data"},
     {"plan"},
