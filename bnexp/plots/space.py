@@ -41,6 +41,8 @@ _POINT: dict[str, Any] = {"linestyle": "none", "markersize": 4.0, "markeredgewid
 _NAMES = {"norm.kind": "norm", "optimizer.kind": "optimizer", "init.scheme": "initial weights"}
 #: Most values that are all named under their axis.
 _MOST_TICKS = 6
+#: Estimated width of a character as a share of its size, and the smallest size of words.
+_CHARACTER, _SMALLEST = 0.66, 4.5
 #: Room beside the ends of a range, as a share of its length.
 _MARGIN = 0.05
 
@@ -125,7 +127,7 @@ def _set_x(axes: Axes, key: str, found: Range) -> Callable[[Any], float]:
     if not numbers:
         values = list(points or ())
         axes.set_xlim(-0.5, len(values) - 0.5)
-        axes.set_xticks(range(len(values)), [value_text(key, value) for value in values])
+        _name_values(axes, [value_text(key, value) for value in values])
         return values.index
     ends = (min(points), max(points)) if points else (found.low, found.high)
     if found.is_log:
@@ -145,6 +147,16 @@ def _set_x(axes: Axes, key: str, found: Range) -> Callable[[Any], float]:
     if found.kind == "choice" and len(found.values) <= _MOST_TICKS:
         axes.set_xticks(found.values)
     return float
+
+
+def _name_values(axes: Axes, labels: Sequence[str]) -> None:
+    """Write a word under each place, all of one size that keeps them apart, cut if they must be."""
+    slot = axes.bbox.width / axes.figure.dpi * 72 / len(labels)
+    longest = max(map(len, labels))
+    size = min(style.TICK_SIZE, max(_SMALLEST, slot / (longest * _CHARACTER)))
+    fits = max(1, int(slot / (size * _CHARACTER)))
+    shown = [label if len(label) <= fits else f"{label[: fits - 1]}…" for label in labels]
+    axes.set_xticks(range(len(labels)), shown, fontsize=size)
 
 
 def _draw_points(axes: Axes, points: Sequence[tuple[float, Ranked]], scale: Scale) -> None:

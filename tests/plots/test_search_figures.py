@@ -141,6 +141,17 @@ def test_each_key_has_its_own_axis_log_where_it_is_log() -> None:
     assert_no_overlap(figure)
 
 
+def test_many_words_under_an_axis_keep_apart() -> None:
+    names = "[normal, he, he_uniform, xavier, xavier_uniform, lecun, lecun_uniform, orthogonal]"
+    lists = ", ".join(f"[{n}00, {n}0, 1{n}0, {n}]" for n in range(1, 10))
+    space = f"{{optimizer.lr: [0.001], init.scheme: {names}, network.layers: [{lists}]}}"
+    figure = plot_space(make_search(12, space))
+    assert_no_overlap(figure)
+    labels = [text.get_text() for text in figure.axes[1].get_xticklabels()]
+    assert labels[1] == "He init"
+    assert labels[0].endswith("…") or labels[0] == "normal init"
+
+
 def test_trials_stand_where_their_values_and_objectives_are() -> None:
     results = make_search(12, lost=2, pruned=3)
     figure = plot_space(results)
