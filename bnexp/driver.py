@@ -207,7 +207,6 @@ def _train(
     options: Options,
     watcher: Watcher,
 ) -> None:
-    _get_data(work.runs, options, watcher)
     unverified = [(spec, facts_of(config.data)) for config, spec in _wanted(work.runs)]
     epochs = {run: epoch for run, (epoch, _) in _started(folder, work.runs).items()}
     jobs = max(1, options.jobs)
