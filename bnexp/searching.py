@@ -46,7 +46,7 @@ def train_search(
 
 @dataclass
 class _Search:
-    """Decides what a folder needs next. ``tried`` are the runs of this session."""
+    """Decides what a folder needs next. ``tried`` are the runs that this process trained."""
 
     folder: ResultsFolder
     watcher: Watcher
