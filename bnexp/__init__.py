@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 from bnexp.version import __version__
 
 if TYPE_CHECKING:
-    from bnexp.api import run, sweep
+    from bnexp.api import run, search, sweep
     from bnexp.config import Config, load_config
     from bnexp.errors import BnexpError
-    from bnexp.plots import plot_curves, plot_grid, save_figure
+    from bnexp.plots import plot_best, plot_curves, plot_grid, plot_space, save_figure
     from bnexp.store.results import Results, load_results
 
 __all__ = [
@@ -30,10 +30,13 @@ __all__ = [
     "__version__",
     "load_config",
     "load_results",
+    "plot_best",
     "plot_curves",
     "plot_grid",
+    "plot_space",
     "run",
     "save_figure",
+    "search",
     "sweep",
 ]
 
@@ -43,10 +46,13 @@ _HOMES = {
     "Results": "bnexp.store.results",
     "load_config": "bnexp.config",
     "load_results": "bnexp.store.results",
+    "plot_best": "bnexp.plots",
     "plot_curves": "bnexp.plots",
     "plot_grid": "bnexp.plots",
+    "plot_space": "bnexp.plots",
     "run": "bnexp.api",
     "save_figure": "bnexp.plots",
+    "search": "bnexp.api",
     "sweep": "bnexp.api",
 }
 

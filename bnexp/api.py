@@ -8,15 +8,17 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, SupportsIndex
 
-from bnexp.config import Config, load_run, load_sweep
+from bnexp.config import Config, load_run, load_search, load_sweep
 from bnexp.driver import Options, Watcher, train_plan
 from bnexp.engines import EngineChoice, choose_engine
 from bnexp.engines.crew import shared_crew
 from bnexp.environment import available_cores
 from bnexp.errors import ConfigError
 from bnexp.plan import Plan, plan_run, plan_sweep, step_seconds
+from bnexp.searching import train_search
 from bnexp.store.folder import RERUNS, Rerun, ResultsFolder, folder_for
 from bnexp.store.results import Results
+from bnexp.store.search import SearchResults
 
 #: Seconds; a signal is answered between two steps.
 _LONG_STEP = 0.5
@@ -108,11 +110,61 @@ def sweep(
         seed=_number(seed),
         overrides=_texts(overrides),
     )
+    options = _options(engine, jobs, address, data_dir, strict)
+    return _train(plan_sweep(loaded), "sweep", options, output, watcher, fresh=fresh, rerun=rerun)
+
+
+def search(
+    config: Config | Mapping[str, Any] | str | PathLike[str],
+    *,
+    space: Mapping[str, str | Iterable[Any]] | None = None,
+    sampler: str | None = None,
+    trials: int | None = None,
+    pruner: str | None = None,
+    seed: int | None = None,
+    overrides: Sequence[str] = (),
+    jobs: int | None = None,
+    engine: str | None = None,
+    address: str | None = None,
+    output: str | PathLike[str] | None = None,
+    data_dir: str | PathLike[str] | None = None,
+    fresh: bool = False,
+    strict: bool = False,
+    watcher: Watcher | None = None,
+) -> SearchResults:
+    """Search the ranges of a config for its best values and return all trials.
+
+    ``space`` maps keys to ranges such as ``"loguniform(1e-4, 1)"``, or to lists of values; they
+    replace or join those of the config's ``search``. ``sampler``, ``trials`` and ``pruner`` replace
+    what it says. More ``trials`` of the same search extend it. ``results.ranked`` holds the trials
+    in order, ``results.best`` the values of the best one. For the rest, and for what is raised, see
+    ``sweep``.
+    """
+    loaded = load_search(
+        config,
+        space=space,
+        overrides=_texts(overrides),
+        seed=_number(seed),
+        sampler=sampler,
+        trials=_number(trials),
+        pruner=pruner,
+    )
+    options = _options(engine, jobs, address, data_dir, strict)
+    path = Path(output) if output else folder_for(loaded, "search")
+    return train_search(loaded, path, options, watcher or Watcher(), fresh=fresh)
+
+
+def _options(
+    engine: str | None,
+    jobs: int | None,
+    address: str | None,
+    data_dir: str | PathLike[str] | None,
+    strict: bool,
+) -> Options:
+    """Return how many runs are trained: on worker processes, unless something else is asked for."""
     usual = EngineChoice("local", available_cores())
     choice = choose_engine(engine, _number(jobs), address, default=usual)
-    crew = shared_crew()
-    options = Options(engine=choice, data_dir=_path(data_dir), strict=strict, crew=crew)
-    return _train(plan_sweep(loaded), "sweep", options, output, watcher, fresh=fresh, rerun=rerun)
+    return Options(engine=choice, data_dir=_path(data_dir), strict=strict, crew=shared_crew())
 
 
 def _train(

@@ -7,13 +7,11 @@ stop. It prints nothing: a ``Watcher`` is told what happens.
 from __future__ import annotations
 
 import contextlib
-import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 from bnexp.config.network import facts_of
 from bnexp.config.schema import Config
@@ -24,6 +22,7 @@ from bnexp.engines.base import Workplace, needed_examples
 from bnexp.engines.crew import Crew
 from bnexp.environment import fingerprint
 from bnexp.errors import InterruptedRunError, ResultsError
+from bnexp.interrupts import raising_terminate, signals
 from bnexp.plan import Plan, Run, cut_stacks
 from bnexp.records import RunResult
 from bnexp.store.checkpoints import read_epochs
@@ -36,6 +35,9 @@ class Watcher:
 
     def start(self, plan: Plan, finished: int, epochs: int) -> None:
         """Work begins: so many runs are finished, and so many epochs of the others."""
+
+    def grow(self, plan: Plan) -> None:
+        """More runs are planned than work began with."""
 
     def progress(self, event: Progress) -> None:
         """A stack has completed an epoch."""
@@ -72,51 +74,74 @@ class Options:
         return self.engine or EngineChoice("local" if self.jobs else "inline", self.jobs)
 
 
-def train_plan(folder: ResultsFolder, options: Options, watcher: Watcher) -> Results:
+@dataclass(frozen=True)
+class Round:
+    """Runs to train now, together: to their end, or as far as the epoch ``pause``.
+
+    ``later`` are runs of rounds to come whose data should be here by now.
+    """
+
+    runs: tuple[Run, ...]
+    pause: int | None = None
+    later: tuple[Run, ...] = ()
+
+
+#: Says from what the folder holds which round comes next; None when there is none.
+NextRound = Callable[[], Round | None]
+
+
+def train_plan(
+    folder: ResultsFolder,
+    options: Options,
+    watcher: Watcher,
+    next_round: NextRound | None = None,
+) -> Results:
     """Train what the folder's plan lacks and return all its results.
 
+    ``next_round`` says what that is, again after every round; without it, all runs of the plan.
     Raises InterruptedRunError after a signal (everything finished is kept), DatasetError,
     OutputError, and ResultsError under ``strict``.
     """
-    plan = folder.plan
     if folder.aside:
         watcher.note(f"older results were set aside as {folder.aside}")
-    others = len(folder.results.cells) - len(plan.cells)
-    if others:
+    others = len(folder.results.cells) - len(folder.plan.cells)
+    if others and next_round is None:
         watcher.note(
             f"{folder.path} holds {others} cells of earlier sweeps, too; tables and plots show "
             "them all (--output or --fresh keeps sweeps apart)"
         )
-    finished = folder.finished()
-    pending = [run for run in plan.runs.values() if run.id not in finished]
-    started = read_epochs(folder.checkpoints) if folder.checkpoints.is_dir() else {}
-    started = {run.id: started[run.id] for run in pending if run.id in started}
+    next_round = next_round or _only_round(folder)
+    work = next_round()
+    pending = work.runs if work else ()
+    started = _started(folder, pending)
     if pending:
         _compare_versions(folder, started, options, watcher)
-    epochs = {run: epoch for run, (epoch, _) in started.items()}
     stop = threading.Event()
     caught: list[int] = []
     with contextlib.ExitStack() as guard:
         try:
-            guard.enter_context(_raising_terminate())
-            _get_data(pending, options, watcher)
-            watcher.start(plan, len(finished), sum(epochs.values()))
+            guard.enter_context(raising_terminate())
+            _get_data((*pending, *(work.later if work else ())), options, watcher)
+            begun_epochs = sum(epoch for epoch, _ in started.values())
+            watcher.start(folder.plan, len(folder.finished()), begun_epochs)
             if pending:
-                wanted = [(spec, facts_of(config.data)) for config, spec in _wanted(pending)]
                 shared = guard.enter_context(_shared(pending, options))
                 # From here until the views are written; before it, a signal raises at once.
                 caught = guard.enter_context(signals(stop))
-                work = _Work(pending, epochs, shared, wanted)
-                _train(folder, work, stop, options, watcher)
+            while work:
+                _train(folder, work, shared, stop, options, watcher)
+                work = next_round()
+                if stop.is_set():
+                    break
         finally:
             watcher.close()
             folder.write_views()
     again, otherwise = folder.repeated
     if again:
         watcher.note(f"{again} runs were trained again; {otherwise} gave other records than before")
-    finished = folder.finished()
-    done, total = len(finished), len(plan.runs)
-    if caught and done < total:
+    plan, finished = folder.plan, folder.finished()
+    done, total = len(finished), max(len(plan.runs), plan.expected)
+    if caught and (work or done < total):
         # A file may still hold runs that have ended, beside those that have not.
         begun = len(read_epochs(folder.checkpoints).keys() & plan.runs.keys() - finished.keys())
         raise InterruptedRunError(
@@ -127,7 +152,23 @@ def train_plan(folder: ResultsFolder, options: Options, watcher: Watcher) -> Res
     return folder.results
 
 
-def _get_data(pending: list[Run], options: Options, watcher: Watcher) -> None:
+def _only_round(folder: ResultsFolder) -> NextRound:
+    """Return what asks once for all runs that the folder lacks."""
+    finished = folder.finished()
+    missing = tuple(run for run in folder.plan.runs.values() if run.id not in finished)
+    rounds = iter([Round(missing)] if missing else [])
+    return lambda: next(rounds, None)
+
+
+def _started(
+    folder: ResultsFolder, pending: Sequence[Run]
+) -> dict[str, tuple[int, tuple[str, ...]]]:
+    """Return for each of these runs with a checkpoint its epoch and its fingerprints."""
+    started = read_epochs(folder.checkpoints) if folder.checkpoints.is_dir() else {}
+    return {run.id: started[run.id] for run in pending if run.id in started}
+
+
+def _get_data(pending: Sequence[Run], options: Options, watcher: Watcher) -> None:
     """Have all files here before any worker starts: downloaded once, and with a bar.
 
     The workers of a cluster have their own.
@@ -138,7 +179,7 @@ def _get_data(pending: list[Run], options: Options, watcher: Watcher) -> None:
         ensure_data(spec, data_dir=options.data_dir, notify=watcher.note, progress=True)
 
 
-def _wanted(pending: list[Run]) -> list[tuple[Config, DataSpec]]:
+def _wanted(pending: Sequence[Run]) -> list[tuple[Config, DataSpec]]:
     """Return the datasets that runs need, each once, with test examples if any run needs them."""
     needs: dict[object, tuple[Config, DataSpec]] = {}
     for run in pending:
@@ -155,7 +196,7 @@ def _verify(unverified: list[tuple[DataSpec, DatasetFacts]], options: Options) -
 
 
 @contextlib.contextmanager
-def _shared(pending: list[Run], options: Options) -> Iterator[Path | None]:
+def _shared(pending: Sequence[Run], options: Options) -> Iterator[Path | None]:
     """Decode examples that are too many for every worker to have its own; yield their folder."""
     if options.chosen.jobs < 2 or not options.chosen.is_here:
         yield None
@@ -170,42 +211,38 @@ def _shared(pending: list[Run], options: Options) -> Iterator[Path | None]:
         yield folder
 
 
-@dataclass(frozen=True)
-class _Work:
-    """Runs to train, the epochs that some have behind them, and decoded examples they share."""
-
-    runs: list[Run]
-    epochs: dict[str, int]
-    shared: Path | None
-    unverified: list[tuple[DataSpec, DatasetFacts]]
-
-
 def _train(
     folder: ResultsFolder,
-    work: _Work,
+    work: Round,
+    shared: Path | None,
     stop: threading.Event,
     options: Options,
     watcher: Watcher,
 ) -> None:
+    unverified = [(spec, facts_of(config.data)) for config, spec in _wanted(work.runs)]
+    epochs = {run: epoch for run, (epoch, _) in _started(folder, work.runs).items()}
     workplace = Workplace(
         options.data_dir and options.data_dir.resolve(),
         folder.checkpoints.resolve(),
         options.checkpoint_seconds,
         verified=True,
-        shared=work.shared,
+        shared=shared,
     )
     with contextlib.ExitStack() as guard:
         engine = guard.enter_context(
             open_engine(options.chosen, workplace, stop, strict=options.strict, crew=options.crew)
         )
-        stacks = cut_stacks(work.runs, jobs=engine.jobs, started=work.epochs)
+        stacks = cut_stacks(work.runs, jobs=engine.jobs, started=epochs, pause=work.pause)
         beside = guard.enter_context(ThreadPoolExecutor(1))
         events = guard.enter_context(contextlib.closing(engine.train(stacks, stop)))
         # Once, beside the training; no result is kept before its data are known to be right.
-        verified = beside.submit(_verify, work.unverified, options)
+        verified = beside.submit(_verify, unverified, options)
         for event in events:
             if isinstance(event, RunEnded):
                 verified.result()
+                if event.result.status == "paused":
+                    folder.pause(event.result)
+                    continue
                 folder.add(event.result)
                 watcher.ended(event.result)
             elif isinstance(event, Progress):
@@ -240,52 +277,3 @@ def _compare_versions(
     if options.strict:
         raise ResultsError(message + ", which --strict refuses; use the old versions, or --fresh")
     watcher.note(message + "; each run's line in the journal records its versions.")
-
-
-@contextlib.contextmanager
-def _raising_terminate() -> Iterator[None]:
-    """While inside, SIGTERM raises, as SIGINT does, so that what was begun is tidied up."""
-
-    def handle(number: int, _: FrameType | None) -> None:
-        raise InterruptedRunError(
-            "stopped before training began; give the same command again", number
-        )
-
-    if threading.current_thread() is not threading.main_thread() or (
-        signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
-    ):
-        yield
-        return
-    signal.signal(signal.SIGTERM, handle)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-@contextlib.contextmanager
-def signals(stop: threading.Event) -> Iterator[list[int]]:
-    """While inside, SIGINT and SIGTERM set ``stop``; yields the list of those that came.
-
-    Signals stay as they are in a thread other than the main one, where Python allows no handlers,
-    and where they are ignored, as SIGINT is for a job in the background of a shell script.
-    """
-    caught: list[int] = []
-
-    def handle(number: int, _: FrameType | None) -> None:
-        caught.append(number)
-        if len(caught) == 1:  # another one may come while the lock inside ``stop`` is held
-            stop.set()
-
-    old: dict[int, Callable[..., object] | int] = {}
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            handler = signal.getsignal(number)
-            if handler is not None and handler != signal.SIG_IGN:
-                old[number] = handler
-                signal.signal(number, handle)
-    try:
-        yield caught
-    finally:
-        for changed, handler in old.items():
-            signal.signal(changed, handler)

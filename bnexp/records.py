@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Status = Literal["done", "diverged", "failed", "stopped", "pruned"]
+#: ``paused`` is no end: a search will decide whether the run goes on.
+Status = Literal["done", "diverged", "failed", "stopped", "pruned", "paused"]
 
 #: Metric names in the order in which tables show them.
 METRICS = (

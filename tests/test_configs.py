@@ -23,6 +23,7 @@ CUT: dict[str, dict[str, Any]] = {
     "cifar10-cnn": {"overrides": ["training.epochs=2", "training.batch_size=16"]},
     "fig6-18": {"weights": "1,0.05", "overrides": ["training.epochs=2"]},
     "fig6-18-digits": {"weights": "1,0.05", "overrides": ["training.epochs=2"]},
+    "hyperparameter-search": {"trials": 5, "overrides": ["training.epochs=2"]},
     "ioffe-szegedy-fig1": {"overrides": ["training.epochs=2"]},
     "keras-mnist": {"overrides": ["training.epochs=2"]},
     "lr-times-bn": {"axes": {"optimizer.lr": [1e-3, 1.0]}, "overrides": ["training.epochs=2"]},
@@ -89,12 +90,19 @@ def test_every_config_has_its_cut() -> None:
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_it_runs_from_its_file_to_its_picture(path: Path, miniatures: Path) -> None:
     text = path.read_text()
-    for count in ("1000", "12800", "10000", "6000"):
-        text = text.replace(f"train: {count}}}", f"train: {TRAIN}}}")
+    for count in ("500,", "1000}", "12800}", "10000}", "6000}"):
+        text = text.replace(f"train: {count}", f"train: {TRAIN}{count[-1]}")
     config = miniatures / path.name
     config.write_text(text)
     cut = CUT[path.stem]
     output = miniatures / "results"
+    if "\nsearch:" in text:
+        found = bnexp.search(config, jobs=0, data_dir=miniatures, output=output, **cut)
+        assert [run.status for run in found.runs.values()] == ["done"] * 6
+        for draw in (bnexp.plot_best, bnexp.plot_space):
+            picture = bnexp.save_figure(draw(found), miniatures / "figure.png")
+            assert picture.stat().st_size > 10_000
+        return
     results = bnexp.sweep(config, jobs=0, data_dir=miniatures, output=output, **cut)
     cells = math.prod(len(values) for values in results.axes.values())
     assert len(results.cells) == cells

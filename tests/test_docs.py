@@ -13,6 +13,7 @@ import pytest
 import bnexp
 from bnexp.cli import cli
 from bnexp.config import load_config, load_text
+from bnexp.store.search import SearchResults
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -50,7 +51,7 @@ def commands() -> list[str]:
     quoted = [span for text in texts for span in re.findall(r"`(bnexp [a-z][^`]*)`", text)]
     found = [" ".join(command.split("#")[0].split()) for command in [*lines, *quoted]]
     # `bnexp run` alone is the command's name, not something to type.
-    bare = {"bnexp run", "bnexp sweep"}
+    bare = {"bnexp run", "bnexp sweep", "bnexp search"}
     return sorted({command for command in found if "CONFIG" not in command} - bare)
 
 
@@ -83,6 +84,17 @@ def test_make_targets_exist():
 def test_the_config_of_the_readme_is_right():
     for text in blocks("yaml"):
         assert load_text(text).sweep.seeds == 3
+
+
+def test_the_examples_of_the_search_page_are_right():
+    page = (ROOT / "docs" / "search.md").read_text(encoding="utf-8")
+    (config,) = re.findall(r"^```yaml\n(.*?)^```", page, re.M | re.S)
+    assert len(load_text(config).search.space) == 6
+    (code,) = re.findall(r"^```python\n(.*?)^```", page, re.M | re.S)
+    compile(code, "search.md", "exec")
+    assert all(hasattr(bnexp, name) for name in re.findall(r"\bbnexp\.([a-z_]+)\(", code))
+    for name in re.findall(r"\bresults\.([a-z_]+)", code):
+        assert hasattr(SearchResults, name)
 
 
 def test_the_names_of_the_python_example_exist():

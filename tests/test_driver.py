@@ -16,11 +16,12 @@ import pytest
 from sweeps import bits, config_text, make_plan, python, reading, wait_until
 
 from bnexp import driver
-from bnexp.driver import Options, Watcher, signals, train_plan
+from bnexp.driver import Options, Watcher, train_plan
 from bnexp.engines import Progress
 from bnexp.engines.base import Workplace
 from bnexp.engines.work import DataShelf, work_on
 from bnexp.errors import DatasetError, InterruptedRunError, ResultsError
+from bnexp.interrupts import signals
 from bnexp.plan import cut_stacks
 from bnexp.records import RunResult
 from bnexp.store import folder as folder_module

@@ -15,14 +15,16 @@ PACKAGE = Path(bnexp.__file__).parent
 #: From the bottom up. A room may import itself and rooms on lower floors, but no neighbour.
 FLOORS = (
     {"errors", "lazy", "version"},
-    {"describe", "records", "files", "streams", "environment", "optim"},
+    {"describe", "records", "files", "streams", "environment", "interrupts", "optim"},
     {"userdata"},
     {"nn", "config", "data"},
     {"plan"},
+    {"trials"},
     {"evaluate", "store"},
     {"train"},
     {"engines"},
     {"driver", "plots"},
+    {"searching"},
     {"api"},
     {"cli"},
     {"__main__"},
@@ -37,7 +39,8 @@ ONLY = {
     "describe": set(),
     "records": set(),
     "config": {"errors", "lazy", "describe", "userdata"},
-    "plots": {"errors", "config", "describe", "plan", "records", "store"},
+    "trials": {"errors", "lazy", "config", "plan", "records"},
+    "plots": {"errors", "config", "describe", "plan", "records", "trials", "store"},
 }
 
 #: Where each library that is not Python's own may be imported.
@@ -46,6 +49,7 @@ LIBRARIES = {
     "distributed": {"engines"},
     "filelock": {"data", "store"},
     "matplotlib": {"plots"},
+    "optuna": {"trials"},
     "numpy": {
         "data",
         "environment",

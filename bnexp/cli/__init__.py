@@ -21,6 +21,7 @@ from bnexp.version import __version__
 _COMMANDS = {
     "run": "Train one config and draw its curves.",
     "sweep": "Train every combination of a config's axes and seeds.",
+    "search": "Search the ranges of a config for its best values.",
     "plot": "Draw the curves of a results folder.",
     "check": "Validate a config and print what it means.",
     "data": "List the datasets and get one.",

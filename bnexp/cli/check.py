@@ -17,11 +17,12 @@ from bnexp.cli.options import set_option
 def command(config: Path, overrides: tuple[str, ...], as_json: bool) -> None:
     """Validate a config and print what it means.
 
-    Prints CONFIG resolved, its network, and the plan of its sweep; trains nothing. All mistakes are
-    reported at once, each as file:line:column.
+    Prints CONFIG resolved, its network, and the plans of its sweep and search; trains nothing. All
+    mistakes are reported at once, each as file:line:column.
     """
     from bnexp.cli.networks import network_rows
     from bnexp.cli.plans import plan_facts, print_facts, print_table
+    from bnexp.cli.searches import print_search, search_facts
     from bnexp.config import dump_config, load_config, network_spec, resolve
     from bnexp.environment import available_cores
     from bnexp.plan import plan_sweep
@@ -34,9 +35,15 @@ def command(config: Path, overrides: tuple[str, ...], as_json: bool) -> None:
         head, *rows = network_rows(spec)
         network = [dict(zip(head, row, strict=True)) for row in rows]
         described = {"config": loaded.model_dump(mode="json"), "network": network, "plan": facts}
+        if loaded.search.space:
+            described["search"] = search_facts(loaded, available_cores())
         click.echo(json.dumps(described, indent=2))
         return
     click.echo(dump_config(loaded))
     print_table(network_rows(spec))
     click.echo()
     print_facts(facts)
+    if loaded.search.space:
+        click.echo()
+        print_search(loaded)
+        print_facts(search_facts(loaded, available_cores()))

@@ -67,6 +67,15 @@ def engine_options(usual: str) -> Callable[[_Command], _Command]:
     return add
 
 
+rerun_option = click.option(
+    "--rerun",
+    metavar="WHICH",
+    type=click.Choice(["failed", "diverged", "all"]),
+    show_default="what failed",
+    help="Train finished runs again: failed (which is done anyway), diverged or all.",
+)
+
+
 def folder_options(command: _Command) -> _Command:
     """Add the options that say where results go and what is done with older ones."""
     for option in (
@@ -74,13 +83,6 @@ def folder_options(command: _Command) -> _Command:
             "--strict",
             is_flag=True,
             help="Refuse to go on from work of other versions or another BLAS kernel.",
-        ),
-        click.option(
-            "--rerun",
-            metavar="WHICH",
-            type=click.Choice(["failed", "diverged", "all"]),
-            show_default="what failed",
-            help="Train finished runs again: failed (which is done anyway), diverged or all.",
         ),
         click.option(
             "--fresh",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bnexp.errors import ConfigError, OutputError
 from bnexp.store.results import Results
+from bnexp.store.search import SearchResults
 
 #: The formats of a picture, the first where none is named.
 FORMATS = ("png", "svg", "pdf")
@@ -23,7 +24,7 @@ def draw(
     panel: str | None = None,
     arm: str | None = None,
 ) -> Iterator[Path]:
-    """Draw the grid of a sweep, or the curves of a single run, and yield the files written.
+    """Draw a sweep, a search or the curves of a single run, and yield the files written.
 
     Without ``formats`` the ending of ``output`` decides, or it is PNG. Raises ConfigError when the
     two disagree, or for a metric or key that there is not, and OutputError.
@@ -31,12 +32,35 @@ def draw(
     paths = picture_paths(results.folder, formats, output)
     from bnexp.plots import plot_curves, plot_grid, save_figure
 
+    if isinstance(results, SearchResults):
+        refuse_choice(results, y, panel, arm)
+        yield from _draw_search(results, paths)
+        return
     if results.axes or y or panel or arm:
         figure = plot_grid(results, y=y, panel=panel, arm=arm)
     else:
         figure = plot_curves(results)
     for path in paths:
         yield save_figure(figure, path)
+
+
+def refuse_choice(results: SearchResults, *choice: str | None) -> None:
+    """Raise ConfigError for what is chosen in the picture of a sweep only."""
+    if any(choice):
+        raise ConfigError(
+            f"{results.folder} is a search, drawn by its objective, {results.objective}; "
+            "--y, --panel and --arm are for sweeps"
+        )
+
+
+def _draw_search(results: SearchResults, paths: list[Path]) -> Iterator[Path]:
+    """Draw the best trials to the files, and the objective over the ranges beside them."""
+    from bnexp.plots import plot_best, plot_space, save_figure
+
+    figures = {"": plot_best(results), "-objective": plot_space(results)}
+    for ending, figure in figures.items():
+        for path in paths:
+            yield save_figure(figure, path.with_name(f"{path.stem}{ending}{path.suffix}"))
 
 
 def grid_text(

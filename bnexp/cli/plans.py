@@ -15,7 +15,7 @@ from bnexp.environment import available_cores
 from bnexp.plan import Plan, Stack, cut_stacks, plan_sweep, run_multiply_adds
 from bnexp.store.folder import folder_for, refuse_other_question
 from bnexp.store.journal import NAME, read_journal
-from bnexp.store.results import load_results, waiting_again
+from bnexp.store.results import Results, load_results, waiting_again
 
 _MOST_VALUES = 20
 
@@ -64,13 +64,23 @@ def print_plan(
 
 
 def _count_finished(folder: Path, plan: Plan) -> int:
-    if not folder.is_dir() or not any(folder.iterdir()):
+    results = open_results(folder, plan.config, "sweep")
+    if results is None:
         return 0
-    results = load_results(folder)
-    entries = read_journal(folder / NAME)
-    refuse_other_question(folder, entries, plan.config, "sweep")
     ended = {run for run, result in results.runs.items() if result.status != "failed"}
-    return len(plan.runs.keys() & ended - waiting_again(entries))
+    return len(plan.runs.keys() & ended - waiting_again(read_journal(folder / NAME)))
+
+
+def open_results(folder: Path, config: Config, command: str) -> Results | None:
+    """Return what a command's folder holds; None when it is not there yet, or empty.
+
+    Raises ResultsError when it holds the answer to another question.
+    """
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return None
+    results = load_results(folder)
+    refuse_other_question(folder, read_journal(folder / NAME), config, command)
+    return results
 
 
 def _values(values: Sequence[Any]) -> str:

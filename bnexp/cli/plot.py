@@ -66,9 +66,11 @@ def command(
 ) -> None:
     """Draw the curves of a results folder.
 
-    FOLDER is what a run or sweep wrote, finished or not; without it, the newest below results/.
+    FOLDER is what a run, sweep or search wrote, finished or not; without it, the newest below
+    results/. A search has two pictures: its best trials, and its objective over the ranges.
     """
-    from bnexp.cli.pictures import draw, grid_text
+    from bnexp.cli.pictures import draw
+    from bnexp.cli.searches import print_text
     from bnexp.store.folder import newest_folder
     from bnexp.store.results import load_results
 
@@ -81,7 +83,7 @@ def command(
     if finished < total:
         say(f"{finished} of {total} runs are finished; the command that trains them goes on")
     if text:
-        click.echo(grid_text(results, **shown))
+        print_text(results, **shown)
         return
     for path in draw(results, formats, output, **shown):
         click.echo(path)

@@ -7,7 +7,13 @@ from typing import Any
 
 import click
 
-from bnexp.cli.options import data_dir_option, engine_options, folder_options, set_option
+from bnexp.cli.options import (
+    data_dir_option,
+    engine_options,
+    folder_options,
+    rerun_option,
+    set_option,
+)
 from bnexp.cli.streams import say
 
 
@@ -18,6 +24,7 @@ from bnexp.cli.streams import say
 @engine_options("inline, or local where a step takes long")
 @data_dir_option
 @folder_options
+@rerun_option
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def command(config: Path, as_json: bool, **options: Any) -> None:
     """Train one config and draw its curves.

@@ -12,6 +12,7 @@ from bnexp.cli.options import (
     engine_options,
     folder_options,
     read_count,
+    rerun_option,
     set_option,
 )
 from bnexp.cli.streams import say
@@ -50,6 +51,7 @@ from bnexp.cli.streams import say
 @click.option("--dry-run", is_flag=True, help="Print the plan and train nothing.")
 @data_dir_option
 @folder_options
+@rerun_option
 @click.option("--json", "as_json", is_flag=True, help="Print cells and statuses as JSON.")
 def command(config: Path | None, as_json: bool, dry_run: bool, **options: Any) -> None:
     """Train every combination of a config's axes and seeds.

@@ -28,6 +28,11 @@ def finish(results: Results, *, as_json: bool, pictures: Sequence[Path] = ()) ->
         print_json(results, pictures)
     else:
         print_results(results, pictures)
+    refuse_failed(results)
+
+
+def refuse_failed(results: Results) -> None:
+    """Raise RunsFailedError when some runs failed."""
     failed = [result for result in results.runs.values() if result.status == "failed"]
     if failed:
         raise RunsFailedError(

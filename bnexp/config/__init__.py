@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         weight_decay,
     )
     from bnexp.config.schema import Config
+    from bnexp.config.search import load_search
     from bnexp.config.spec import parse_spec
     from bnexp.config.sweep import load_run, load_sweep
 
@@ -41,6 +42,7 @@ __all__ = [
     "facts_of",
     "load_config",
     "load_run",
+    "load_search",
     "load_sweep",
     "load_text",
     "name_cell",
@@ -79,6 +81,7 @@ __getattr__ = lazy_names(
         ],
         "schema": ["Config"],
         "spec": ["parse_spec"],
+        "search": ["load_search"],
         "sweep": ["load_run", "load_sweep"],
     },
 )

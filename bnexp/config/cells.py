@@ -11,10 +11,11 @@ from bnexp.config.checks import find_conflicts, recorded_metrics
 from bnexp.config.fields import LEAVES, canonical_key
 from bnexp.config.mistakes import ConfigMistakesError
 from bnexp.config.network import evaluated_validation, weight_decay
-from bnexp.config.schema import Config, Metric, PlotConfig, SweepConfig
+from bnexp.config.schema import Config, Metric, PlotConfig, SearchConfig, SweepConfig
 from bnexp.config.words import allowed_values, explain_unknown
 
 _NO_SWEEP = SweepConfig()
+_NO_SEARCH = SearchConfig()
 _SEED_END = 2**32
 _PREFERRED: tuple[Metric, ...] = (
     "train_accuracy",
@@ -39,14 +40,15 @@ def resolve(config: Config) -> Config:
     - ``init.scale``: 0.01 for the scheme ``normal``, a gain of 1 for the others.
     - ``data.standardize``, ``optimizer.lr``, ``optimizer.momentum``,
       ``regularization.weight_decay`` and ``evaluate.validation``: see their sections. A value stays
-      unset where the key it depends on is swept, for then each cell has its own.
+      unset where the key it depends on is swept or searched, for then each cell has its own.
     - ``plot.y``: the accuracy on training examples when ``evaluate.train`` gives one, else the
       running accuracy, else that on validation examples, else that on test examples.
     """
     updates: dict[str, dict[str, Any]] = {}
+    varied = config.sweep.axes.keys() | config.search.space.keys()
     for key, cause, default in _DEPENDENT:
         section, _, name = key.partition(".")
-        if getattr(getattr(config, section), name) is None and cause not in config.sweep.axes:
+        if getattr(getattr(config, section), name) is None and cause not in varied:
             updates.setdefault(section, {})[name] = default(config)
     if config.plot.y is None:
         recorded = recorded_metrics(config)
@@ -61,7 +63,7 @@ def resolve(config: Config) -> Config:
 
 
 def with_values(config: Config, values: Mapping[str, Any], seed: int | None = None) -> Config:
-    """Return the config of one cell: ``values`` set by dotted key, resolved, without a sweep.
+    """Return the config of one cell: ``values`` set by dotted key, resolved, nothing else varied.
 
     ``seed`` replaces the config's. ``plot.panel`` and ``plot.arm``, which name axes, are cleared.
     Cheap enough for sweeps of 10,000 cells. Raises ``ConfigMistakesError`` with a line for every
@@ -70,6 +72,7 @@ def with_values(config: Config, values: Mapping[str, Any], seed: int | None = No
     mistakes: list[str] = []
     updates = _sections(config, values, mistakes)
     updates["sweep"] = _NO_SWEEP
+    updates["search"] = _NO_SEARCH
     updates["plot"] = PlotConfig(y=config.plot.y)
     if seed is not None:
         if type(seed) is not int or not 0 <= seed < _SEED_END:
@@ -89,7 +92,7 @@ def _sections(config: Config, values: Mapping[str, Any], mistakes: list[str]) ->
     changes: dict[str, dict[str, Any]] = {}
     for key, value in values.items():
         leaf = LEAVES.get(canonical_key(key))
-        if leaf is None or leaf.section in ("", "sweep", "plot"):
+        if leaf is None or leaf.section in ("", "sweep", "search", "plot"):
             what = explain_unknown("", key) if leaf is None else "this key is not swept"
             mistakes.append(f"{key}: {what}")
         else:

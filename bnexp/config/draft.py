@@ -17,12 +17,13 @@ from bnexp.config.yaml import read_yaml
 
 @dataclass
 class Draft:
-    """What was given: ``leaves`` by dotted key, ``axes`` by the key as it was written."""
+    """What was given: ``leaves`` by dotted key, ``axes`` and ``space`` by the key that varies."""
 
     start: Mark
     mistakes: Mistakes
     leaves: dict[str, Node] = field(default_factory=dict)
     axes: dict[str, Entry] = field(default_factory=dict)
+    space: dict[str, Entry] = field(default_factory=dict)
     sections: dict[str, Mark] = field(default_factory=dict)
     broken_axes: list[str] = field(default_factory=list)
 
@@ -55,6 +56,8 @@ class Draft:
                 key = f"{section}.{entry.key}"
                 if key == "sweep.axes":
                     self._take_axes(entry)
+                elif key == "search.space":
+                    self._take_space(entry)
                 elif key in LEAVES:
                     self.leaves[key] = entry.value
                 else:
@@ -86,17 +89,41 @@ class Draft:
             elif not (self.broken_axes and text == ""):
                 self.take_axis(entry)
 
+    def _take_space(self, space: Entry) -> None:
+        self.sections["search.space"] = space.mark
+        if not isinstance(space.value, MapNode):
+            what = "this is no mapping; allowed: keys and their ranges, "
+            example = 'such as {optimizer.lr: "loguniform(1e-4, 1)"}'
+            self.mistakes.add(space.value.mark, "search.space", what + example)
+            return
+        broken = False
+        for entry in space.value:
+            text = entry.value.text if isinstance(entry.value, Scalar) else ""
+            if "(" in text and ")" not in text:
+                broken = True
+                what = f'a comma ends the value here; put it in quotes: "{text}, ...)"'
+                self.mistakes.add(entry.value.mark, f"search.space.{entry.key}", what)
+            elif not (broken and text == ""):
+                self.take_range(entry)
+
     def take_axis(self, entry: Entry) -> None:
         """Take an axis; one of the same key is replaced, and keeps its position."""
+        self._take_varied(self.axes, entry, "sweep.axes", "axis")
+
+    def take_range(self, entry: Entry) -> None:
+        """Take the range of a searched key; one of the same key is replaced."""
+        self._take_varied(self.space, entry, "search.space", "key")
+
+    def _take_varied(self, taken: dict[str, Entry], entry: Entry, section: str, noun: str) -> None:
         key = canonical_key(entry.key)
-        earlier = self.axes.get(key)
+        earlier = taken.get(key)
         if earlier is not None and earlier.mark.line and entry.mark.line:
             if earlier.key != entry.key:
                 where = f"line {earlier.mark.line}, column {earlier.mark.column}"
-                what = f"the same axis as {earlier.key} at {where}; keep one"
-                self.mistakes.add(entry.mark, f"sweep.axes.{entry.key}", what)
+                what = f"the same {noun} as {earlier.key} at {where}; keep one"
+                self.mistakes.add(entry.mark, f"{section}.{entry.key}", what)
             return
-        self.axes[key] = entry
+        taken[key] = entry
 
     def take_override(self, text: str, rank: int) -> None:
         """Take a ``key=value`` of ``--set``: the value is read as YAML."""
@@ -113,6 +140,12 @@ class Draft:
         node = read_inline(value, mark, self.mistakes)
         if node is None:
             return
+        if key == "search.space":
+            self._take_space(Entry(key, mark, node))
+            return
+        if key.startswith("search.space."):
+            self.take_range(Entry(key.removeprefix("search.space."), mark, node))
+            return
         section, _, name = key.partition(".")
         if key in LEAVES:
             self.leaves[key] = node
@@ -124,9 +157,10 @@ class Draft:
             self._unknown("", Entry(key, mark, node))
 
     def drop_sweep_and_plot(self) -> None:
-        """Forget the axes, seeds and plot of the file."""
+        """Forget the axes, seeds, search and plot of the file."""
         self.axes.clear()
-        for key in [key for key in self.leaves if key.startswith(("sweep.", "plot."))]:
+        self.space.clear()
+        for key in [key for key in self.leaves if key.startswith(("sweep.", "search.", "plot."))]:
             del self.leaves[key]
 
     def _unknown(self, section: str, entry: Entry) -> None:

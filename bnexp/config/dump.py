@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bnexp.config.cells import resolve
 from bnexp.config.fields import LEAVES, axis_value
 from bnexp.config.scalars import read_scalar
-from bnexp.config.schema import Config
+from bnexp.config.schema import Config, SearchConfig
 
 _EXPONENT = re.compile(r"(.+)e([-+])0*(\d+)")
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9._-]*(?: [A-Za-z0-9._-]+)*")
@@ -31,6 +31,8 @@ def write_config(config: Config) -> str:
     lines: list[str] = []
     section = ""
     for key, leaf in LEAVES.items():
+        if leaf.section == "search" and config.search == SearchConfig():
+            continue  # nothing is searched
         holder = getattr(config, leaf.section) if leaf.section else config
         value = getattr(holder, leaf.name)
         if value is None:
@@ -39,16 +41,17 @@ def write_config(config: Config) -> str:
             lines.append(f"{leaf.section}:")
         section = leaf.section
         indent = "  " if section else ""
-        if key == "sweep.axes":
-            lines += _axes(value)
+        if key in ("sweep.axes", "search.space"):
+            lines += _varied(leaf.name, value)
         else:
             lines += _wrapped(f"{indent}{leaf.name}: ", axis_value(value))
     return "\n".join(lines) + "\n"
 
 
-def _axes(axes: dict[str, tuple[Any, ...]]) -> Iterator[str]:
-    yield "  axes:" if axes else "  axes: {}"
-    for key, values in axes.items():
+def _varied(name: str, keys: Mapping[str, str | tuple[Any, ...]]) -> Iterator[str]:
+    """Yield the lines of a mapping of keys to their values or ranges."""
+    yield f"  {name}:" if keys else f"  {name}: {{}}"
+    for key, values in keys.items():
         yield from _wrapped(f"    {key}: ", values)
 
 

@@ -7,13 +7,19 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from bnexp.config.checks import Conflict, find_conflicts, find_whole_conflicts
+from bnexp.config.checks import (
+    Conflict,
+    find_conflicts,
+    find_search_conflicts,
+    find_whole_conflicts,
+)
 from bnexp.config.draft import Draft
 from bnexp.config.fields import LAYERS, LEAVES, axis_value, canonical_key
 from bnexp.config.files import read_text
 from bnexp.config.mistakes import Mark, Mistakes, shown
 from bnexp.config.nodes import Entry, ListNode, Scalar
 from bnexp.config.schema import Config
+from bnexp.config.spaces import read_space
 from bnexp.config.values import REFUSED, explain_axis_key, read_axis, read_value
 from bnexp.config.yaml import read_yaml
 
@@ -28,20 +34,24 @@ def load_config(
     axes: Sequence[str] = (),
     seeds: int | None = None,
     seed: int | None = None,
+    search: Mapping[str, Any] | None = None,
 ) -> Config:
     """Read and validate a config; ``path=None`` takes the built-in one (Fig. 6-18 on digits).
 
     ``overrides`` are texts ``key=value`` (the value as YAML; ``norm=on`` and other short forms
     too). ``axes`` are texts ``key=SPEC``: each replaces the axis of that key or is added after
-    those of the file. ``seeds`` and ``seed`` replace ``sweep.seeds`` and ``seed``. In the config
-    that comes back, ``sweep.axes`` maps full keys to tuples of validated values.
+    those of the file. ``seeds`` and ``seed`` replace ``sweep.seeds`` and ``seed``, ``search`` keys
+    of that section. In the config that comes back, ``sweep.axes`` maps full keys to tuples of
+    validated values.
 
     Raises ``ConfigMistakesError`` (a ``ConfigError``) with a line for every mistake:
     ``file:line:column: key: what is wrong; what is allowed``.
     """
     source = "built-in config" if path is None else shown(str(Path(path)), 400)
     text = read_text(BUILTIN if path is None else Path(path))
-    return load_text(text, source, overrides=overrides, axes=axes, seeds=seeds, seed=seed)
+    return load_text(
+        text, source, overrides=overrides, axes=axes, seeds=seeds, seed=seed, search=search
+    )
 
 
 def load_text(
@@ -52,11 +62,12 @@ def load_text(
     axes: Sequence[str] = (),
     seeds: int | None = None,
     seed: int | None = None,
+    search: Mapping[str, Any] | None = None,
     bare: bool = False,
 ) -> Config:
     """Read and validate a config given as YAML text; ``source`` names it in messages.
 
-    ``bare`` leaves out the text's own sweep and plot. For the other arguments, and the
+    ``bare`` leaves out the text's own sweep, search and plot. For the other arguments, and the
     ``ConfigMistakesError`` that is raised, see ``load_config``.
     """
     mistakes = Mistakes()
@@ -69,10 +80,12 @@ def load_text(
     for rank, axis in enumerate(axes, len(overrides) + 1):
         _take_axis(draft, axis, rank)
     last = len(overrides) + len(axes) + 1
-    for flag, key, number in (("--seeds", "sweep.seeds", seeds), ("--seed", "seed", seed)):
-        if number is not None:
-            mark = Mark(f"{flag} {number}", rank=last)
-            draft.leaves[key] = Scalar(mark, str(number), number)
+    given = {"--seeds": ("sweep.seeds", seeds), "--seed": ("seed", seed)}
+    given |= {f"--{name}": (f"search.{name}", value) for name, value in (search or {}).items()}
+    for flag, (key, value) in given.items():
+        if value is not None:
+            mark = Mark(f"{flag} {value}", rank=last)
+            draft.leaves[key] = Scalar(mark, str(value), value)
     config = _finish(draft)
     mistakes.raise_if_any()
     return config
@@ -103,11 +116,16 @@ def _finish(draft: Draft) -> Config:
             values[key] = canonical_key(values[key])
     axes = {key: read_axis(draft, key, entry) for key, entry in draft.axes.items()}
     values["sweep.axes"] = {key: found for key, found in axes.items() if found is not None}
+    space = {key: read_space(draft, key, entry) for key, entry in draft.space.items()}
+    values["search.space"] = {key: found for key, found in space.items() if found is not None}
+    if None in space.values():
+        refused.add("search.space")
     swept = [key for key in (*axes, *draft.broken_axes) if explain_axis_key(key) is None]
     config = Config.model_validate(_nested(values))
     conflicts = [
         *(one for one in find_conflicts(config) if not _is_swept(one, config, axes)),
         *(one for one in find_whole_conflicts(config, swept) if axes.keys().isdisjoint(one.keys)),
+        *find_search_conflicts(config),
     ]
     _note(draft, conflicts, refused)
     return config

@@ -33,10 +33,10 @@ def load_sweep(
     named = [*axes, *([f"init.scale={weights}"] if weights is not None else [])]
     _refuse_repeated(named)
     arguments = {"overrides": overrides, "seeds": seeds, "seed": seed}
-    loaded = _load(config, axes=named, **arguments)
+    loaded = load_any(config, axes=named, **arguments)
     if weights is not None and set(loaded.sweep.axes) == {"init.scale"}:
         named.append("norm.kind=batch,none")
-        loaded = _load(config, axes=named, **arguments)
+        loaded = load_any(config, axes=named, **arguments)
     _refuse_overruled(overrides, loaded)
     return loaded
 
@@ -69,7 +69,7 @@ def load_run(
 
     Raises ``ConfigMistakesError``.
     """
-    return _load(config, axes=(), overrides=overrides, seeds=None, seed=seed)
+    return load_any(config, axes=(), overrides=overrides, seeds=None, seed=seed)
 
 
 def _refuse_repeated(named: Sequence[str]) -> None:
@@ -84,9 +84,10 @@ def _refuse_repeated(named: Sequence[str]) -> None:
         )
 
 
-def _load(
+def load_any(
     config: Config | Mapping[str, Any] | str | PathLike[str] | None, **arguments: Any
 ) -> Config:
+    """Return a config given as itself, as a mapping, or by its path, with arguments applied."""
     if config is None and arguments["axes"]:
         return load_text(read_text(BUILTIN), "built-in config", bare=True, **arguments)
     if isinstance(config, Mapping):
@@ -94,7 +95,8 @@ def _load(
     if not isinstance(config, Config):
         return load_config(config, **arguments)
     numbers = (arguments["seeds"], arguments["seed"])
-    if arguments["axes"] or arguments["overrides"] or numbers != (None, None):
+    given = arguments["axes"] or arguments["overrides"] or arguments.get("search")
+    if given or numbers != (None, None):
         return load_text(write_config(config), "config", **arguments)
     return config
 

@@ -6,6 +6,7 @@ Every value is read alone, so that all mistakes of a file are found, each at its
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -27,6 +28,7 @@ _FIXED = {
     "name": "a name is not swept; it only names the results folder",
     "seed": "seeds are no axis; allowed: sweep.seeds, or --seeds N",
     "sweep": "keys of sweep are not swept; allowed: sweep.seeds, or --seeds N",
+    "search": "keys of search are not swept; they change nothing in a run",
     "plot": "keys of plot are not swept; they change nothing in a run",
 }
 _SIMPLE = re.compile(r"[A-Za-z0-9.+_-]+")
@@ -57,12 +59,21 @@ def read_axis(draft: Draft, key: str, entry: Entry) -> tuple[Any, ...] | None:
         return None
     leaf = LEAVES[key]
     before = len(mistakes.found)
-    values: list[Any] = []
-    first: dict[Any, Scalar | ListNode | MapNode] = {}
     nodes = _axis_nodes(leaf, where, entry.value, mistakes)
     if leaf is LAYERS and not entry.mark.line and (what := _explain_no_lists(nodes)):
         mistakes.add(entry.mark, where, what)
         return None
+    values = read_axis_nodes(leaf, where, nodes, mistakes)
+    return values if len(mistakes.found) == before else None
+
+
+def read_axis_nodes(
+    leaf: Leaf, where: str, nodes: Sequence[Node], mistakes: Mistakes
+) -> tuple[Any, ...] | None:
+    """Return the values that nodes say for a key, each once, or None with its mistakes noted."""
+    before = len(mistakes.found)
+    values: list[Any] = []
+    first: dict[Any, Node] = {}
     for node in nodes:
         value = _read_axis_value(leaf, where, node, mistakes)
         if value is REFUSED:

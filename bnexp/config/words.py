@@ -38,6 +38,8 @@ _ALLOWED = {
     "plot.arm": "a swept key, such as init.scale",
     "data.path": "the path of a file",
     "data.test_path": "the path of a file",
+    "search.space": "keys and their ranges",
+    "search.rungs": "auto, or epochs in rising order, such as [5, 10, 25]",
     "data.validation": "a whole number >= 0, or a share above 0 and below 1",
 }
 
@@ -89,6 +91,8 @@ def explain_value(leaf: Leaf, node: Node) -> str:
 def _wrong(leaf: Leaf, node: Node) -> str:
     if leaf is LAYERS and isinstance(node, ListNode):
         return f"{len(node.items):,} layers are too many"
+    if leaf.key == "search.rungs" and isinstance(node, ListNode):
+        return "these are no epochs"
     if not isinstance(node, Scalar):
         return f"a {'list' if isinstance(node, ListNode) else 'mapping'} is not allowed here"
     text = shown(node.text)

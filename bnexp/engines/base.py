@@ -29,7 +29,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class RunEnded:
-    """A run is over: done, diverged or failed."""
+    """A run is over: done, diverged or failed; or ``paused`` where its stack is to pause."""
 
     result: RunResult
 

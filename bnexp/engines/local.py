@@ -12,6 +12,7 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bnexp.engines.base import RETRIES, Event, RunEnded, Trouble, Workplace, failures
@@ -88,7 +89,7 @@ class LocalEngine:
 
 
 def _without(stack: Stack, run: str) -> Stack:
-    return Stack(tuple(r for r in stack.runs if r.id != run), stack.start_epoch)
+    return replace(stack, runs=tuple(r for r in stack.runs if r.id != run))
 
 
 def _mourn(worker: Worker, waiting: deque[tuple[Stack, int]]) -> Iterator[Event]:

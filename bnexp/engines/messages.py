@@ -53,6 +53,7 @@ def encode_task(stack: Stack, workplace: Workplace) -> str:
                 for run in stack.runs
             ],
             "start_epoch": stack.start_epoch,
+            "pause": stack.pause,
             "data_dir": _text(workplace.data_dir),
             "checkpoints": _text(workplace.checkpoints),
             "checkpoint_seconds": workplace.checkpoint_seconds,
@@ -77,7 +78,7 @@ def decode_task(line: str) -> tuple[Stack, Workplace] | None:
         task["verified"],
         _path(task["shared"]),
     )
-    return Stack(runs, task["start_epoch"]), workplace
+    return Stack(runs, task["start_epoch"], task["pause"]), workplace
 
 
 def encode_event(event: Event) -> dict[str, Any]:

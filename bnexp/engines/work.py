@@ -6,10 +6,11 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from bnexp.config.network import facts_of, network_spec
+from bnexp.config.network import facts_of, network_spec, steps_per_epoch, total_steps
 from bnexp.data import Dataset
 from bnexp.data.files import verify_data
 from bnexp.data.layout import drop_unused_features
@@ -18,7 +19,7 @@ from bnexp.engines.base import Event, Progress, RunEnded, Workplace, failures, n
 from bnexp.environment import fingerprint
 from bnexp.errors import BnexpError
 from bnexp.plan.work import Run, Stack
-from bnexp.records import RunState
+from bnexp.records import RunResult, RunState
 from bnexp.store.checkpoints import read_states, write_states
 from bnexp.train import train_stack
 
@@ -136,7 +137,7 @@ def _train(
     states = keeper.read([run.id for run in stack.runs]) if keeper else {}
     for runs in _by_epoch(stack.runs, states):
         if not stop.is_set():
-            part = Stack(tuple(runs), stack.start_epoch)
+            part = replace(stack, runs=tuple(runs))
             yield from _train_together(part, states, workplace, shelf, stop, keeper)
 
 
@@ -163,10 +164,12 @@ def _train_together(
 ) -> Iterator[Event]:
     saved = time.monotonic()
     should_stop = _after_a_moment(stop)
+    going = {run.id: states[run.id] for run in stack.runs if run.id in states}
     ends = train_stack(
         stack.runs,
         shelf.load(stack, workplace),
         states=states,
+        pause=stack.pause,
         fingerprint=fingerprint(),
         should_stop=should_stop,
     )
@@ -174,13 +177,39 @@ def _train_together(
         for result in end.ended:
             yield RunEnded(result)
         yield Progress(end.epoch, len(end.active), end.records)
+        pausing = end.epoch == stack.pause
         due = time.monotonic() - saved >= workplace.checkpoint_seconds
-        if keeper and end.active and (due or stop.is_set()):
-            shelf.verify(stack.runs[0], workplace)
-            keeper.write(end.states())
+        if pausing or (keeper and end.active and (due or stop.is_set())):
+            going = end.states()
+            if keeper and going:
+                shelf.verify(stack.runs[0], workplace)
+                keeper.write(going)
             saved = time.monotonic()
-        if stop.is_set():
+        if stop.is_set() and not pausing:
             return
+        if not end.active:
+            return
+    yield from _pauses(stack, going)
+
+
+def _pauses(stack: Stack, states: Mapping[str, RunState]) -> Iterator[RunEnded]:
+    """Tell of runs that got as far as their stack's ``pause``; by then a checkpoint has them."""
+    for run in stack.runs:
+        state = states.get(run.id)
+        if stack.pause is None or state is None or state.epoch < stack.pause:
+            continue
+        step = min(state.epoch * steps_per_epoch(run.config), total_steps(run.config))
+        yield RunEnded(
+            RunResult(
+                run=run.id,
+                status="paused",
+                records=state.records,
+                epoch=state.epoch,
+                step=step,
+                seconds=round(state.seconds, 3),
+                fingerprint=state.fingerprint,
+            )
+        )
 
 
 def _after_a_moment(stop: threading.Event) -> Callable[[], bool]:

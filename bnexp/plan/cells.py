@@ -17,20 +17,30 @@ AxisValue = bool | int | float | str | tuple["AxisValue", ...]
 
 @dataclass(frozen=True)
 class Cell:
-    """One combination of axis values and a seed: a point of the sweep; ``run`` is the run's id."""
+    """One combination of axis values and a seed: a point of the sweep; ``run`` is the run's id.
+
+    In a search it is the trial of number ``trial``; ``report`` is the id of the run that measures
+    the test examples if the trial is chosen.
+    """
 
     values: Mapping[str, AxisValue]
     seed: int
     run: str
+    trial: int | None = None
+    report: str | None = None
 
 
 @dataclass(frozen=True)
 class Plan:
-    """All cells of a config's sweep, and the runs they need by id, in the order of the axes."""
+    """All cells of a config's sweep, and the runs they need by id, in the order of the axes.
+
+    ``expected`` is how many runs there will be, where more follow from the results of these.
+    """
 
     config: Config
     cells: tuple[Cell, ...]
     runs: Mapping[str, Run]
+    expected: int = 0
 
 
 def plan_sweep(config: Config) -> Plan:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from bnexp.config import resolve
@@ -50,7 +50,7 @@ _FIRST = frozenset(
         "evaluate.test",
     }
 )
-_NOT_ASKED = ("", "sweep", "plot")
+_NOT_ASKED = ("", "sweep", "search", "plot")
 
 
 def run_id(config: Config) -> str:
@@ -61,20 +61,43 @@ def run_id(config: Config) -> str:
 def question(config: Config, command: str) -> dict[str, Any]:
     """Return what identifies a results folder: everything asked but name, plot, seeds and values.
 
-    The keys that are swept count; the values that they take do not. Keys that were not there when
-    the first folders were written count only where they say something else than their default.
+    The keys that are swept count; the values that they take do not. Of a search all counts that
+    decides which trials there are and how they are ranked; their number does not. Keys that were
+    not there when the first folders were written count only where they say something else than
+    their default.
     """
     config = resolve(config)
     given = config.model_dump(mode="json")
     default = resolve(_without_later_keys(config)).model_dump(mode="json")
     asked: dict[str, dict[str, Any]] = {}
+    varied: Collection[str] = config.search.space if command == "search" else config.sweep.axes
     for key, leaf in LEAVES.items():
-        if leaf.section in _NOT_ASKED or key in config.sweep.axes:
+        if leaf.section in _NOT_ASKED or key in varied:
             continue
         value = given[leaf.section][leaf.name]
         if key in _FIRST or value != default[leaf.section][leaf.name]:
             asked.setdefault(leaf.section, {})[leaf.name] = value
-    return {"command": command, "config": asked, "axes": sorted(config.sweep.axes)}
+    facts: dict[str, Any] = {"command": command, "config": asked, "axes": sorted(varied)}
+    return facts | {"search": _searched(config)} if command == "search" else facts
+
+
+def _searched(config: Config) -> dict[str, Any]:
+    """Return what decides which trials there are and how they are ranked."""
+    search = config.search
+    facts: dict[str, Any] = {
+        "seed": config.seed,
+        "space": {key: json.loads(json.dumps(said)) for key, said in search.space.items()},
+        "sampler": search.sampler,
+        "objective": search.objective,
+        "at": search.at,
+        "maximize": search.is_maximized,
+        "pruner": search.pruner,
+    }
+    if search.pruner == "halving":
+        facts |= {"rungs": search.rungs, "keep": search.keep}
+    if search.sampler == "tpe":
+        facts["ask"] = search.ask
+    return facts
 
 
 def _without_later_keys(config: Config) -> Config:

@@ -9,6 +9,7 @@ import itertools
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from bnexp.config.network import network_spec
 from bnexp.config.schema import Config
@@ -49,13 +50,18 @@ _WORTH_HALVING = 0.2
 
 
 def cut_stacks(
-    runs: Iterable[Run], *, jobs: int, started: Mapping[str, int] | None = None
+    runs: Iterable[Run],
+    *,
+    jobs: int,
+    started: Mapping[str, int] | None = None,
+    pause: int | None = None,
 ) -> list[Stack]:
     """Cut runs into stacks, the longest first.
 
     Runs go together when everything but the numbers a stack may mix is equal, and when they have
     completed the same number of epochs (``started``, by run id). Stacks are small enough for the
-    cache, and where the work is worth it there are enough of them for all ``jobs``.
+    cache, and where the work is worth it there are enough of them for all ``jobs``. They train up
+    to the epoch ``pause``, or to the end.
     """
     groups: dict[tuple[str, int], list[Run]] = {}
     for run in runs:
@@ -64,7 +70,7 @@ def cut_stacks(
     stacks: list[Stack] = []
     for (_, epoch), members in groups.items():
         for part in _by_seed(members):
-            stacks.extend(_cut(part, epoch, jobs))
+            stacks.extend(_cut(Stack(tuple(part), epoch, pause), jobs))
     stacks.sort(key=_length)
     if jobs > 1:
         stacks[-jobs:] = sorted(_halves(stacks[-jobs:]), key=_length)
@@ -81,8 +87,8 @@ def _halves(stacks: Iterable[Stack]) -> Iterator[Stack]:
     for stack in stacks:
         middle = len(stack.runs) // 2 if stack.seconds > _WORTH_HALVING else 0
         if middle:
-            yield Stack(stack.runs[:middle], stack.start_epoch)
-        yield Stack(stack.runs[middle:], stack.start_epoch)
+            yield replace(stack, runs=stack.runs[:middle])
+        yield replace(stack, runs=stack.runs[middle:])
 
 
 def stack_key(config: Config) -> str:
@@ -105,13 +111,14 @@ def _by_seed(runs: Sequence[Run]) -> list[list[Run]]:
     return list(seeds.values()) if len(runs) >= 4 * len(seeds) else [list(runs)]
 
 
-def _cut(runs: Sequence[Run], epoch: int, jobs: int) -> list[Stack]:
+def _cut(stack: Stack, jobs: int) -> list[Stack]:
+    runs = stack.runs
     most = max(1, min(_MOST_RUNS, int(_STACK_BYTES / _run_bytes(runs[0].config))))
     count = -(-len(runs) // most)
-    if Stack(tuple(runs), epoch).seconds > 0.5 * jobs:
+    if stack.seconds > 0.5 * jobs:
         count = min(len(runs), -(-count // jobs) * jobs)
     edges = [len(runs) * i // count for i in range(count + 1)]
-    return [Stack(tuple(runs[a:b]), epoch) for a, b in itertools.pairwise(edges)]
+    return [replace(stack, runs=runs[a:b]) for a, b in itertools.pairwise(edges)]
 
 
 def _run_bytes(config: Config) -> float:

@@ -28,16 +28,21 @@ class Run:
 
 @dataclass(frozen=True)
 class Stack:
-    """Runs trained in lockstep; all have completed ``start_epoch`` epochs already."""
+    """Runs trained in lockstep; all have completed ``start_epoch`` epochs already.
+
+    They are trained to their end, or as far as the epoch ``pause``, from where they may go on.
+    """
 
     runs: tuple[Run, ...]
     start_epoch: int = 0
+    pause: int | None = None
 
     @property
     def seconds(self) -> float:
         """A rough estimate of the time it takes on one core."""
         config = self.runs[0].config
-        share = 1 - self.start_epoch / config.training.epochs
+        end = min(self.pause or config.training.epochs, config.training.epochs)
+        share = max(0, end - self.start_epoch) / config.training.epochs
         steps = total_steps(config)
         run = 2 * run_multiply_adds(config) / _FLOPS + steps * _norm_seconds(config)
         return share * (len(self.runs) * run + steps * _STEP_SECONDS)

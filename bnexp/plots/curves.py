@@ -25,7 +25,7 @@ from bnexp.plots.style import LineStyle
 from bnexp.store.results import Results
 
 #: What is evaluated, with its words in the legend and its look.
-_PARTS: Mapping[str, tuple[str, LineStyle]] = {
+PARTS: Mapping[str, tuple[str, LineStyle]] = {
     "train": ("training", LineStyle(style.BLUE, style.SOLID)),
     "running": ("training (running mean over mini-batches)", LineStyle(style.BLUE, style.SOLID)),
     "val": ("validation", LineStyle(style.GREEN, style.DASH_DOT)),
@@ -53,7 +53,7 @@ def plot_curves(results: Results) -> Figure:
 
 
 def _draw_curves(results: Results, chosen: Mapping[str, Selection], kinds: list[str]) -> Figure:
-    parts = [part for part in _PARTS if any(metric.startswith(part) for metric in chosen)]
+    parts = [part for part in PARTS if any(metric.startswith(part) for metric in chosen)]
     once = {
         part: all(
             len(line.x) == 1
@@ -63,7 +63,7 @@ def _draw_curves(results: Results, chosen: Mapping[str, Selection], kinds: list[
         )
         for part in parts
     }
-    handles = [frame.legend_handle(*_PARTS[part], point=once[part]) for part in parts]
+    handles = [frame.legend_handle(*PARTS[part], point=once[part]) for part in parts]
     selections = list(chosen.values())
     lines = [line for selection in selections for line in selection.lines]
     handles += frame.mark_handles(lines)
@@ -114,7 +114,7 @@ def _draw_kind(
     points: list[Point] = []
     widths = line_widths(lines, scale)
     for part, line in lines.items():
-        label, look = _PARTS[part]
+        label, look = PARTS[part]
         if line.x:
             draw.draw_line(axes, line, look, label, scale, each_seed=True, width=widths[part])
         # A run that another line marks already needs no mark on the floor as well.

@@ -92,7 +92,7 @@ def _draw_grid(results: Results, selection: Selection) -> Figure:
             first = axes
             draw.set_scales(axes, xlim, scale)
         _draw_panel(axes, shown, selection, looks, scale, xlim, page)
-        _label_outer(axes, index, count, page, METRIC_WORDS[selection.metric])
+        label_outer(axes, index, count, page, METRIC_WORDS[selection.metric])
     return figure
 
 
@@ -124,7 +124,7 @@ def _draw_panel(
     draw.write_notes(axes, panel_notes(panel), points, looks, (page.panel_width, page.panel_height))
 
 
-def _label_outer(axes: Axes, index: int, count: int, page: layout.Page, words: str) -> None:
+def label_outer(axes: Axes, index: int, count: int, page: layout.Page, words: str) -> None:
     """Label the left column, and the panels that have none below them."""
     left = index % page.columns == 0
     lowest = index + page.columns >= count

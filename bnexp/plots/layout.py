@@ -30,6 +30,8 @@ TITLE_ROW = 0.32
 LEGEND_ROW = 0.23
 #: Above the panels, with and without titles of their own.
 PANEL_TITLE, NO_TITLE = 0.26, 0.1
+#: A line more in the titles of panels.
+PANEL_TITLE_ROW = 0.125
 CAPTION_ROW = 0.145
 EDGE = 0.1
 
@@ -57,6 +59,7 @@ class Page:
     top: float
     bottom: float
     column_gap: float = COLUMN_GAP
+    row_gap: float = ROW_GAP
 
     @property
     def width(self) -> float:
@@ -67,14 +70,14 @@ class Page:
     @property
     def height(self) -> float:
         """Height of the page."""
-        between = ROW_GAP * (self.rows - 1)
+        between = self.row_gap * (self.rows - 1)
         return self.bottom + self.rows * self.panel_height + between + self.top
 
     def rect(self, index: int) -> tuple[float, float, float, float]:
         """Return the place of a panel as shares of the page: left, bottom, width, height."""
         row, column = divmod(index, self.columns)
         left = LEFT + column * (self.panel_width + self.column_gap)
-        down = self.top + (row + 1) * self.panel_height + row * ROW_GAP
+        down = self.top + (row + 1) * self.panel_height + row * self.row_gap
         return (
             left / self.width,
             (self.height - down) / self.height,
@@ -101,10 +104,18 @@ def make_page(
     legend_rows: int,
     caption_rows: int,
     column_gap: float = COLUMN_GAP,
+    title_rows: int = 1,
+    own_x: bool = False,
 ) -> Page:
-    """Lay out ``count`` panels under a title and a legend, over a caption."""
+    """Lay out ``count`` panels under a title and a legend, over a caption.
+
+    Panel titles have ``title_rows`` lines; with ``own_x`` each panel has an x axis of its own.
+    """
     rows, columns = grid_shape(count)
     width, height = panel_size(columns)
-    top = EDGE + TITLE_ROW + LEGEND_ROW * legend_rows + (PANEL_TITLE if panel_titles else NO_TITLE)
+    more = PANEL_TITLE_ROW * (title_rows - 1)
+    top = EDGE + TITLE_ROW + LEGEND_ROW * legend_rows + more
+    top += PANEL_TITLE if panel_titles else NO_TITLE
     bottom = X_LABELS + CAPTION_ROW * caption_rows + EDGE
-    return Page(rows, columns, width, height, top, bottom, column_gap)
+    row_gap = ROW_GAP + more + (X_LABELS - ROW_GAP / 2 if own_x else 0)
+    return Page(rows, columns, width, height, top, bottom, column_gap, row_gap)

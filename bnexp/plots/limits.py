@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bnexp.config.schema import Config
-from bnexp.plots.lines import Line
+from bnexp.plots.lines import Curve, Line
 from bnexp.store.results import Results
 
 #: Where the axis of accuracies may start if none is lower: round values, highest first.
@@ -63,6 +63,13 @@ def _accuracy_scale(lines: Iterable[Line]) -> Scale:
     lowest = min((y for line in lines for curve in line.curves for y in curve.y), default=0.0)
     low = next((start for start in _STARTS if start < lowest), 0.0)
     return Scale(low, 1.0, holds_all=True)
+
+
+def value_scale(metric: str, values: Sequence[float]) -> Scale:
+    """Return the limits of single values of ``metric``, one for each trial of a search."""
+    curve = Curve(0, "done", tuple(map(float, range(len(values)))), tuple(values), 0, 0)
+    line = Line((), (), (), (), (curve,), 1, 0, 0)
+    return y_scale(metric, [line])
 
 
 def x_limits(results: Results, lines: Sequence[Line]) -> tuple[float, float]:

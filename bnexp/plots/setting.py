@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bnexp.config import facts_of, with_values
-from bnexp.config.schema import NetworkConfig, PoolLayer
+from bnexp.config.schema import Config, NetworkConfig, PoolLayer
 from bnexp.describe import DatasetFacts
 from bnexp.errors import BnexpError
-from bnexp.plan import run_id
+from bnexp.plan import Cell, run_id
 from bnexp.plots.layers import layers_text
 from bnexp.plots.words import join_words, number_text, phrase
 from bnexp.store.results import Results
+from bnexp.trials.planning import trial_run
 
 #: Most characters that the hidden layers take.
 _LAYERS_WIDTH = 60
@@ -46,11 +47,18 @@ def known_facts(results: Results) -> DatasetFacts | None:
         facts = facts_of(data)
         if data.is_own:
             for cell in (results.cells[0], results.cells[-1]):
-                if run_id(with_values(results.config, cell.values, cell.seed)) != cell.run:
+                if _id_now(results.config, cell) != cell.run:
                     return None
     except BnexpError:
         return None
     return facts
+
+
+def _id_now(config: Config, cell: Cell) -> str:
+    """Return the id that a cell's run has with the files as they are."""
+    if cell.trial is not None:
+        return trial_run(config, dict(cell.values)).id
+    return run_id(with_values(config, cell.values, cell.seed))
 
 
 def data_words(

@@ -193,6 +193,11 @@ def _value_text(key: str, value: Any, digits: int, plain: bool, width: int | Non
     return str(value).replace("_", " ")
 
 
+def value_text(key: str, value: Any) -> str:
+    """Return a value in a few words, for a tick of an axis: ``batch norm``, ``100×2``."""
+    return _value_text(key, value, 3, False, 14)
+
+
 def phrase(key: str, value: Any) -> str:
     """Return the words for a value that is a word: ``ReLU`` for ``network.activation: relu``."""
     return _value_text(key, value, 3, False, None)

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from bnexp.config.schema import Config
 from bnexp.errors import BnexpError, ResultsError
 from bnexp.files import remove_leftovers, writing
-from bnexp.plan import Plan, question, question_hash
+from bnexp.plan import Cell, Plan, question, question_hash
 from bnexp.records import RunResult
 from bnexp.store.checkpoints import discard_finished
 from bnexp.store.journal import NAME, Journal, is_journal, read_journal
@@ -102,6 +102,8 @@ class ResultsFolder:
         self.checkpoints = path / "checkpoints"
         #: How many runs were trained again, and how many of them ended otherwise than before.
         self.repeated = (0, 0)
+        #: Runs in training: their checkpoints stay, also where one was pruned before.
+        self.wanted: frozenset[str] = frozenset()
         _refuse_foreign(path)
         #: Where an older folder went, if ``fresh`` moved one.
         self.aside = self._set_aside() if fresh and (path / NAME).exists() else None
@@ -117,28 +119,12 @@ class ResultsFolder:
             undo.pop_all()
 
     def _open(self, rerun: Rerun | None) -> None:
-        ask = {
-            "question": question(self.plan.config, self.command),
-            "ask": self.plan.config.model_dump(mode="json"),
-            "cells": [
-                {"values": dict(cell.values), "seed": cell.seed, "run": cell.run}
-                for cell in self.plan.cells
-            ],
-        }
-        # Through JSON, as the journal's own entries went: tuples are lists there.
-        ask = json.loads(json.dumps(ask))
-        entries = self._journal.entries
-        refuse_other_question(self.path, entries, self.plan.config, self.command)
-        if ask != next((entry for entry in reversed(entries) if "ask" in entry), None):
-            self._journal.append(ask)
-        self.results = read_results(self.path, entries)
-        # A dictionary of our own, which grows: copied for each result, a large sweep would crawl.
-        self._runs = dict(self.results.runs)
-        self.results = replace(self.results, runs=self._runs)
-        self._mark(rerun)
-        self._journal.forget()
+        refuse_other_question(self.path, self._journal.entries, self.plan.config, self.command)
         remove_view_leftovers(self.path)
-        write_plan(self.results)
+        self.ask(self.plan)
+        self._mark(rerun)
+        if self.plan.cells[0].trial is None:  # a search asks again and looks back
+            self._journal.forget()
         self._clean()
         self._is_viewed, self._view_due = True, time.monotonic() + _VIEW_SECONDS
 
@@ -155,6 +141,30 @@ class ResultsFolder:
         if again:
             self._journal.append({"rerun": again})
             self._again.update(again)
+
+    def ask(self, plan: Plan) -> None:
+        """Ask for the cells of a plan of the same question, as the journal may have done before."""
+        self.plan = plan
+        # Through JSON, as the journal's own entries went: tuples are lists there.
+        rows = json.loads(json.dumps([_cell_row(cell) for cell in plan.cells]))
+        entries = [entry for entry in self._journal.entries if "ask" in entry]
+        if plan.cells[0].trial is not None:  # a search asks for more and more
+            known = {row["trial"]: row for entry in entries for row in entry["cells"]}
+            rows = [row for row in rows if known.get(row["trial"]) != row]
+        ask = {
+            "question": question(plan.config, self.command),
+            "ask": plan.config.model_dump(mode="json"),
+            "cells": rows,
+        }
+        ask = json.loads(json.dumps(ask))
+        last = entries[-1] if entries else {}
+        if ask != last and (rows or ask["ask"] != last.get("ask")):
+            self._journal.append(ask)
+        results = read_results(self.path, self._journal.entries)
+        # A dictionary of our own, which grows: copied for each result, a large sweep would crawl.
+        self._runs = dict(results.runs)
+        self.results = replace(results, runs=self._runs)
+        write_plan(self.results)
 
     def __enter__(self) -> ResultsFolder:
         return self
@@ -188,7 +198,22 @@ class ResultsFolder:
             same = (old.status, old.records) == (result.status, result.records)
             self.repeated = (self.repeated[0] + 1, self.repeated[1] + (not same))
         self._runs[result.run] = result
+        self.results = replace(self.results)  # what was worked out of the old ones is no more
         self._is_viewed = False
+
+    def pause(self, result: RunResult) -> None:
+        """Keep how far a run has come that a search will decide about."""
+        self._journal.append({"pause": result.to_json()})
+
+    def known(self) -> dict[str, RunResult]:
+        """Return the longest result of each run, wherever its training paused or ended."""
+        found: dict[str, RunResult] = {}
+        for entry in self._journal.entries:
+            row = entry.get("result") or entry.get("pause")
+            old = found.get(row["run"]) if row else None
+            if row and (old is None or _is_longer(row, old)):
+                found[row["run"]] = RunResult.from_json(row)
+        return found
 
     def refresh(self) -> None:
         """Bring views up to date if they are not and some seconds have passed; call it often."""
@@ -205,7 +230,7 @@ class ResultsFolder:
 
     def _clean(self) -> None:
         with writing(self.checkpoints):
-            discard_finished(self.checkpoints, self._ended().keys())
+            discard_finished(self.checkpoints, self._ended().keys() - self.wanted)
 
     def _set_aside(self) -> Path:
         """Rename the old folder to the first free numbered name, and return that."""
@@ -221,6 +246,18 @@ class ResultsFolder:
             return aside
         finally:
             lock.release()
+
+
+def _cell_row(cell: Cell) -> dict[str, Any]:
+    row: dict[str, Any] = {"values": dict(cell.values), "seed": cell.seed, "run": cell.run}
+    if cell.trial is not None:
+        row |= {"trial": cell.trial, "report": cell.report}
+    return row
+
+
+def _is_longer(row: Mapping[str, Any], old: RunResult) -> bool:
+    """Whether a journal's row has more of a run than an older one; of equal ones the later."""
+    return old.status == "failed" or (row["status"] != "failed" and row["step"] >= old.step)
 
 
 def _refuse_foreign(path: Path) -> None:

@@ -40,8 +40,9 @@ class Results:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """Names of the metrics that some record has, in the order of tables."""
-        records = (record for result in self.runs.values() for record in result.records)
+        """Names of the metrics that some record of a cell has, in the order of tables."""
+        ids = {cell.run for cell in self.cells} & self.runs.keys()
+        records = (record for run in ids for record in self.runs[run].records)
         present = {name for record in records for name in record.metrics}
         return tuple(name for name in METRICS if name in present)
 
@@ -67,7 +68,8 @@ class Results:
         rows = []
         for cell in self.cells:
             result = self.runs.get(cell.run)
-            row: dict[str, Any] = {"run": cell.run, **cell.values, "seed": cell.seed}
+            row: dict[str, Any] = {**_number(cell), "run": cell.run, **cell.values}
+            row["seed"] = cell.seed
             row["status"] = result.status if result else "missing"
             row["epoch"] = result.epoch if result else None
             row["step"] = result.step if result else None
@@ -130,7 +132,13 @@ class Results:
     def _finished_cells(self) -> Iterator[tuple[dict[str, Any], RunResult]]:
         for cell in self.cells:
             if cell.run in self.runs:
-                yield {"run": cell.run, **cell.values, "seed": cell.seed}, self.runs[cell.run]
+                row = {**_number(cell), "run": cell.run, **cell.values, "seed": cell.seed}
+                yield row, self.runs[cell.run]
+
+
+def _number(cell: Cell) -> dict[str, Any]:
+    """Return the column that the rows of a search begin with."""
+    return {} if cell.trial is None else {"trial": cell.trial}
 
 
 def load_results(folder: Path | str) -> Results:
@@ -143,7 +151,7 @@ def load_results(folder: Path | str) -> Results:
     if not any("ask" in entry for entry in entries):
         raise ResultsError(
             f"{folder}: not a results folder (no {NAME} with a plan in it); name a folder that "
-            "`bnexp run` or `bnexp sweep` wrote"
+            "`bnexp run`, `sweep` or `search` wrote"
         )
     return read_results(folder, entries)
 
@@ -181,14 +189,20 @@ def _build(folder: Path, entries: Iterable[Mapping[str, Any]]) -> Results:
         if "ask" in entry:
             asks.append(Config.model_validate(entry["ask"], strict=False))
             for row in entry["cells"]:
-                cell = Cell(
-                    {k: _tuples(v) for k, v in row["values"].items()}, row["seed"], row["run"]
-                )
-                cells[repr((sorted(cell.values.items()), cell.seed))] = cell
+                values = {k: _tuples(v) for k, v in row["values"].items()}
+                more = {key: row[key] for key in ("trial", "report") if key in row}
+                cell = Cell(values, row["seed"], row["run"], **more)
+                name = repr((sorted(cell.values.items()), cell.seed))
+                cells[f"trial {cell.trial}" if cell.trial else name] = cell
         elif "result" in entry:
             result = RunResult.from_json(entry["result"])
             runs[result.run] = result
     config = asks[-1]
+    if any(cell.trial is not None for cell in cells.values()):
+        from bnexp.store.search import SearchResults
+
+        trials = sorted(cells.values(), key=lambda cell: cell.trial or 0)
+        return SearchResults(folder, config, trial_axes(trials), tuple(trials), runs)
     ordered = tuple(sorted(cells.values(), key=_sort_key))
     return Results(folder, config, _axes(config, ordered), ordered, runs)
 
@@ -207,6 +221,15 @@ def _axes(config: Config, cells: Sequence[Cell]) -> dict[str, tuple[AxisValue, .
             everything = tuple(sorted(everything, key=_value_key, reverse=descending))
         axes[key] = everything
     return axes
+
+
+def trial_axes(trials: Sequence[Cell]) -> dict[str, tuple[AxisValue, ...]]:
+    """Return the values that each searched key takes in some trial, in order of size."""
+    keys = trials[0].values
+    return {
+        key: tuple(sorted(dict.fromkeys(cell.values[key] for cell in trials), key=_value_key))
+        for key in keys
+    }
 
 
 def _shown_alike(values: Mapping[str, AxisValue], wanted: Mapping[str, AxisValue]) -> bool:

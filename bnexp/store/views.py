@@ -17,24 +17,30 @@ from bnexp.config import dump_config
 from bnexp.environment import describe_environment
 from bnexp.files import remove_leftovers, write_atomically
 from bnexp.store.results import Results
+from bnexp.store.search import SearchResults
 
-METRICS_CSV, RUNS_CSV, PLAN, ENVIRONMENT = (
+METRICS_CSV, RUNS_CSV, TRIALS_CSV, PLAN, ENVIRONMENT = (
     "metrics.csv",
     "runs.csv",
+    "trials.csv",
     "plan.yaml",
     "environment.json",
 )
 
 
 def write_views(results: Results) -> None:
-    """Write metrics.csv and runs.csv. Raises OutputError."""
+    """Write metrics.csv and runs.csv, and trials.csv of a search. Raises OutputError."""
     axes = sorted(results.axes)
     metrics = list(results.metrics)
-    columns = ["run", *axes, "seed"]
+    is_search = isinstance(results, SearchResults)
+    columns = [*(["trial"] if is_search else []), "run", *axes, "seed"]
     tables = {
         METRICS_CSV: ([*columns, "epoch", "step", *metrics], results.rows()),
         RUNS_CSV: ([*columns, "status", "epoch", "step", *metrics], results.cell_rows()),
     }
+    if isinstance(results, SearchResults):
+        rows = results.trial_rows()
+        tables[TRIALS_CSV] = (list(rows[0]), rows)
     for name, (header, rows) in tables.items():
         write_atomically(results.folder / name, _csv(header, rows))
 
@@ -48,7 +54,7 @@ def write_plan(results: Results) -> None:
 
 def remove_view_leftovers(folder: Path) -> None:
     """Delete views that a killed process left half written."""
-    for name in (METRICS_CSV, RUNS_CSV, PLAN, ENVIRONMENT):
+    for name in (METRICS_CSV, RUNS_CSV, TRIALS_CSV, PLAN, ENVIRONMENT):
         remove_leftovers(folder, name)
 
 
@@ -70,6 +76,8 @@ def _cell(value: Any) -> Any:
 
 
 def _plan(results: Results) -> str:
+    if isinstance(results, SearchResults):
+        return dump_config(results.config)
     seeds = sorted({cell.seed for cell in results.cells})
     span = seeds[-1] - seeds[0] + 1
     sweep = results.config.sweep.model_copy(update={"axes": dict(results.axes), "seeds": span})

@@ -41,20 +41,23 @@ def train_stack(
     dataset: Dataset,
     *,
     states: Mapping[str, RunState] | None = None,
+    pause: int | None = None,
     fingerprint: str = "",
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Generator[EpochEnd, None, None]:
     """Train runs that may share a stack (``plan.stack_key``), from their states if given.
 
-    Yields after each epoch until every run has ended. ``should_stop`` is asked before every update;
-    once it says yes the generator returns, and what is unfinished stays so. A run diverges when its
+    Yields after each epoch until every run has ended, or up to the epoch ``pause``. ``should_stop``
+    is asked before every update; once it says yes the generator returns, and what is unfinished
+    stays so. A run diverges when its
     loss (cross-entropy plus penalties) or an evaluated loss is not finite: it keeps its records,
     gets none after, and the others' bits do not change. A run with ``training.patience`` is stopped
     after so many records in which what it monitors was no better.
     """
     with np.errstate(all="ignore"):
         stack = TrainingStack(runs, dataset, states or {}, fingerprint)
-        for epoch in range(stack.epoch, runs[0].config.training.epochs):
+        epochs = runs[0].config.training.epochs
+        for epoch in range(stack.epoch, epochs if pause is None else min(pause, epochs)):
             started = time.perf_counter()
             if not stack.train_epoch(epoch, should_stop):
                 return

@@ -14,7 +14,11 @@ RANGE = "allowed: a whole number from 1"
 FORMS = "allowed: a list, logspace(0, -4, 16), linspace(0, 1, 11), or values with commas"
 
 WRONG = [
-    ("rum tiny.yaml", 2, "'rum' is no command; the commands are run, sweep, plot, check, data"),
+    (
+        "rum tiny.yaml",
+        2,
+        "'rum' is no command; the commands are run, sweep, search, plot, check, data",
+    ),
     ("--bogus", 2, "no such option '--bogus'|no such option: --bogus"),
     ("run", 2, "missing argument 'CONFIG'"),
     ("run no.yaml", 2, "no.yaml: no such file; give the path of a YAML config"),

@@ -10,7 +10,8 @@ import pytest
 
 import bnexp
 
-HEAVY = ("numpy", "matplotlib", "pandas", "scipy")
+HEAVY = ("numpy", "matplotlib", "optuna", "pandas", "scipy")
+HUNT = "data: {validation: 0.2}\nsearch: {space: {optimizer.lr: 'loguniform(1e-4, 1)'}}\n"
 
 
 def imported(code):
@@ -30,7 +31,16 @@ def command(line):
 
 
 @pytest.mark.parametrize(
-    "line", ["--help", "--version", "run --help", "sweep --help", "plot --help", "data --help"]
+    "line",
+    [
+        "--help",
+        "--version",
+        "run --help",
+        "sweep --help",
+        "search --help",
+        "plot --help",
+        "data --help",
+    ],
 )
 def test_help_imports_next_to_nothing(line):
     assert imported(command(line)) == set()
@@ -43,10 +53,14 @@ def test_help_imports_next_to_nothing(line):
         "check pair.yaml --json",
         "sweep --weights logspace --dry-run",
         "sweep pair.yaml --dry-run --output results/pair",
+        "search hunt.yaml --dry-run",
+        "search hunt.yaml --dry-run --sampler tpe",
+        "check hunt.yaml",
         "data list",
     ],
 )
 def test_planning_imports_no_numpy(line, pair):
+    Path("hunt.yaml").write_text(HUNT)
     assert not imported(command(line)).intersection(HEAVY)
 
 

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from sweeps import (
     SCALES,
@@ -19,7 +20,7 @@ from sweeps import (
 from bnexp.errors import OutputError, ResultsError
 from bnexp.plan import plan_run
 from bnexp.records import RunState
-from bnexp.store.checkpoints import write_states
+from bnexp.store.checkpoints import read_epochs, write_states
 from bnexp.store.folder import ResultsFolder, folder_for, newest_folder
 from bnexp.store.journal import NAME, Journal, encode_entry
 from bnexp.store.results import load_results
@@ -244,3 +245,35 @@ def test_a_run_that_stopped_early_is_finished(tmp_path: Path) -> None:
     assert len(results.rows()) == 4
     states = (tmp_path / "runs.csv").read_text()
     assert states.count(",stopped,2,12,") == 1
+
+
+def test_the_checkpoint_of_a_pruned_run_stays_while_it_goes_on(tmp_path: Path) -> None:
+    plan = make_plan(SCALES)
+    run = next(iter(plan.runs))
+    with ResultsFolder(tmp_path / "out", plan, "sweep") as folder:
+        folder.add(made_up(run, "pruned"))
+        write_states(folder.checkpoints, {run: RunState(1, {"theta": np.zeros(3)}, ())})
+        folder.wanted = frozenset([run])
+        folder.write_views()
+        assert run in read_epochs(folder.checkpoints)
+        folder.wanted = frozenset()
+        folder.write_views()
+        assert read_epochs(folder.checkpoints) == {}
+
+
+def test_the_longest_of_all_that_is_known_of_a_run_counts(tmp_path: Path) -> None:
+    plan = make_plan(SCALES)
+    run, other = plan.runs
+    with ResultsFolder(tmp_path / "out", plan, "sweep") as folder:
+        folder.pause(made_up(run, "paused", epoch=1, step=6))
+        folder.add(made_up(other, "failed", epoch=0, step=0))
+        assert folder.known()[run].status == "paused"
+        assert run not in folder.results.runs
+        folder.add(made_up(run, "done", epoch=2, step=12))
+        folder.add(made_up(run, "pruned", epoch=1, step=6))
+        folder.add(made_up(run, "failed", epoch=0, step=0))
+        folder.pause(made_up(other, "paused", epoch=1, step=6))
+        assert folder.known()[run].status == "done"
+        assert folder.known()[other].status == "paused"
+    with ResultsFolder(tmp_path / "out", plan, "sweep") as folder:
+        assert [one.status for one in folder.known().values()] == ["done", "paused"]

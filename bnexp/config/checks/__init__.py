@@ -10,13 +10,20 @@ from collections.abc import Iterator
 from bnexp.config.checks.conflict import Conflict
 from bnexp.config.checks.data import find_data_conflicts, find_path_conflicts
 from bnexp.config.checks.network import find_network_conflicts
+from bnexp.config.checks.search import find_search_conflicts
 from bnexp.config.checks.training import find_batch_conflicts, find_training_conflicts
 from bnexp.config.checks.whole import find_whole_conflicts, recorded_metrics
 from bnexp.config.network import facts_of, train_size
 from bnexp.config.schema import Config
 from bnexp.errors import DatasetError
 
-__all__ = ["Conflict", "find_conflicts", "find_whole_conflicts", "recorded_metrics"]
+__all__ = [
+    "Conflict",
+    "find_conflicts",
+    "find_search_conflicts",
+    "find_whole_conflicts",
+    "recorded_metrics",
+]
 
 
 def find_conflicts(config: Config) -> Iterator[Conflict]:

@@ -21,6 +21,7 @@ from bnexp.config.schema.network import (
     NormConfig,
     RegularizationConfig,
 )
+from bnexp.config.schema.search import SearchConfig
 from bnexp.config.schema.training import EvaluateConfig, OptimizerConfig, TrainingConfig
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "PlotConfig",
     "PoolLayer",
     "RegularizationConfig",
+    "SearchConfig",
     "Section",
     "SweepConfig",
     "TrainingConfig",
@@ -78,4 +80,5 @@ class Config(Section):
     evaluate: EvaluateConfig = Field(default_factory=EvaluateConfig)
     seed: Seed = 0
     sweep: SweepConfig = Field(default_factory=SweepConfig)
+    search: SearchConfig = Field(default_factory=SearchConfig)
     plot: PlotConfig = Field(default_factory=PlotConfig)

@@ -7,14 +7,14 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 
-def _whole(value: Any) -> Any:
+def whole(value: Any) -> Any:
     """Read a whole number written as a float (``1e3``, a value of ``logspace``) as an integer."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _zero_or_one(value: Any) -> Any:
     """Keep ``true`` from passing as 1, which a ``Literal`` would allow."""
-    return str(value).lower() if isinstance(value, bool) else _whole(value)
+    return str(value).lower() if isinstance(value, bool) else whole(value)
 
 
 def _affine(value: Any) -> Any:
@@ -64,7 +64,7 @@ Metric = Literal[
     "test_accuracy",
 ]
 # Field comes first in these: a bound after a validator is lost to the JSON schema.
-Count = Annotated[int, Field(ge=1), BeforeValidator(_whole)]
+Count = Annotated[int, Field(ge=1), BeforeValidator(whole)]
 CountOrAll = Literal["all"] | Count
 CountOrAuto = Annotated[Literal["auto"] | Count, BeforeValidator(_auto)]
 CountOrNone = Annotated[Literal["none"] | Count, BeforeValidator(_no_number)]
@@ -78,15 +78,15 @@ WholeShare = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 #: A number of examples, or a share of them above 0 and below 1.
 CountOrShare = Annotated[
     Annotated[int, Field(ge=0)] | Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)],
-    BeforeValidator(_whole),
+    BeforeValidator(whole),
 ]
 ZeroOrOne = Annotated[Literal[0, 1], BeforeValidator(_zero_or_one)]
-Seed = Annotated[int, Field(ge=0, lt=2**32), BeforeValidator(_whole)]
-Units = Annotated[int, Field(ge=1, le=100_000), BeforeValidator(_whole)]
-Pixels = Annotated[int, Field(ge=1, le=1000), BeforeValidator(_whole)]
-Border = Annotated[int, Field(ge=0, le=1000), BeforeValidator(_whole)]
-Epochs = Annotated[int, Field(ge=1, le=1_000_000), BeforeValidator(_whole)]
-Seeds = Annotated[int, Field(ge=1, le=10_000), BeforeValidator(_whole)]
+Seed = Annotated[int, Field(ge=0, lt=2**32), BeforeValidator(whole)]
+Units = Annotated[int, Field(ge=1, le=100_000), BeforeValidator(whole)]
+Pixels = Annotated[int, Field(ge=1, le=1000), BeforeValidator(whole)]
+Border = Annotated[int, Field(ge=0, le=1000), BeforeValidator(whole)]
+Epochs = Annotated[int, Field(ge=1, le=1_000_000), BeforeValidator(whole)]
+Seeds = Annotated[int, Field(ge=1, le=10_000), BeforeValidator(whole)]
 
 
 class Section(BaseModel):

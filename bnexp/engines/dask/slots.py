@@ -30,7 +30,7 @@ class Work:
     def without(self, ended: set[str]) -> Work:
         """Leave out the runs that have ended."""
         runs = tuple(run for run in self.stack.runs if run.id not in ended)
-        return replace(self, stack=Stack(runs, self.stack.start_epoch))
+        return replace(self, stack=replace(self.stack, runs=runs))
 
 
 class Slots:
