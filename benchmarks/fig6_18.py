@@ -38,7 +38,6 @@ def contestants(cores: int) -> list[Contestant]:
             f"NumPy loop in float32, {beside}",
             "benchmarks.peers.numpy_fig6_18",
             environment=ONE_THREAD,
-            quick=True,
         ),
         torch(f"PyTorch stacked, {beside}", task=Task("stacked")),
         torch(f"PyTorch stacked and compiled, {beside}", task=Task("compiled")),

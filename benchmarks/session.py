@@ -37,7 +37,9 @@ def play(
         rounds, starts = 1, 1
         gone = [other.name for other in others if not other.quick]
         others = [other for other in others if other.quick]
-        left_out = f"Quick: one round and one start; left out: {', '.join(gone) or 'nobody'}."
+        ours = replace(ours, cold=())
+        gone.append("our whole command (cold is a process of ours, as for the others)")
+        left_out = f"Quick: one round and one start; left out: {', '.join(gone)}."
     if choice["only"]:
         words = choice["only"].split(",")
         others = [other for other in others if any(word in other.name for word in words)]

@@ -90,8 +90,8 @@ def _first_step() -> float:
 @click.command()
 @options
 def main(rounds: int, only: str, quick: bool) -> None:
-    """Print the table of S; there are always 5 rounds or more, 3 if quick."""
-    rounds = 3 if quick else max(rounds, 5)
+    """Print the table of S; there are always 5 rounds or more, 2 if quick."""
+    rounds = 2 if quick else max(rounds, 5)
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder) / "results"
         config = str(config_path("fig6-18-digits"))
@@ -114,7 +114,7 @@ def main(rounds: int, only: str, quick: bool) -> None:
     for name in missing:
         print(f"Missing: {name}.")
     if quick:
-        print(f"Quick: 3 rounds; left out: {', '.join(left_out) or 'nothing'}.")
+        print(f"Quick: 2 rounds; left out: {', '.join(left_out) or 'nothing'}.")
     print(describe_session(), end="\n\n", flush=True)
 
 
