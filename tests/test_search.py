@@ -13,7 +13,7 @@ from searches import SPACE, search_document, views
 import bnexp
 from bnexp import driver, searching
 from bnexp.driver import Watcher
-from bnexp.engines import InlineEngine, Progress
+from bnexp.engines import InlineEngine, Progress, inline
 from bnexp.engines.base import RunEnded, needed_examples
 from bnexp.errors import ConfigError, DatasetError, ResultsError
 from bnexp.records import RunResult
@@ -132,7 +132,7 @@ def test_trials_do_not_look_at_the_test_set_and_the_best_is_measured_once(
                 trained.append((len(stack.runs), needed_examples(stack.runs[0].config).test))
             return super().train(stacks, stop)
 
-    monkeypatch.setattr(driver, "InlineEngine", Spy)
+    monkeypatch.setattr(inline, "InlineEngine", Spy)
     results = search(tmp_path / "s")
     assert sum(runs for runs, test in trained if not test) == 12
     assert [runs for runs, test in trained if test] == [1]
@@ -272,7 +272,7 @@ def test_a_failed_trial_ranks_last_and_is_tried_again(
     search(tmp_path / "whole", **changes)
     monkeypatch.setattr(FailOnce, "done", False)
     with monkeypatch.context() as patch:
-        patch.setattr(driver, "InlineEngine", FailOnce)
+        patch.setattr(inline, "InlineEngine", FailOnce)
         broken = search(tmp_path / "s", **changes)
     assert [r.result.status for r in broken.ranked if r.result].count("failed") == 1
     assert broken.ranked[0].value is not None

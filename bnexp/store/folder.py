@@ -123,7 +123,7 @@ class ResultsFolder:
         remove_view_leftovers(self.path)
         self.ask(self.plan)
         self._mark(rerun)
-        if self.plan.cells[0].trial is None:  # a search asks again and looks back
+        if self.command != "search":  # which asks again, and looks back
             self._journal.forget()
         self._clean()
         self._is_viewed, self._view_due = True, time.monotonic() + _VIEW_SECONDS

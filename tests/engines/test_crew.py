@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -54,10 +53,9 @@ def test_the_same_workers_work_again_with_the_same_bits(crew: Crew) -> None:
 
 def test_a_worker_killed_at_rest_is_replaced_without_a_word(crew: Crew) -> None:
     sweep(crew)
-    for pid in workers_of(os.getpid()):
-        os.kill(pid, signal.SIGKILL)
-        while is_running(pid):
-            time.sleep(0.01)
+    for worker in crew._resting:
+        worker.process.kill()
+        worker.reader.join()
     assert len(sweep(crew)) == 2
 
 

@@ -264,7 +264,7 @@ def test_the_checkpoint_of_a_pruned_run_stays_while_it_goes_on(tmp_path: Path) -
 def test_the_longest_of_all_that_is_known_of_a_run_counts(tmp_path: Path) -> None:
     plan = make_plan(SCALES)
     run, other = plan.runs
-    with ResultsFolder(tmp_path / "out", plan, "sweep") as folder:
+    with ResultsFolder(tmp_path / "out", plan, "search") as folder:
         folder.pause(made_up(run, "paused", epoch=1, step=6))
         folder.add(made_up(other, "failed", epoch=0, step=0))
         assert folder.known()[run].status == "paused"
@@ -275,5 +275,5 @@ def test_the_longest_of_all_that_is_known_of_a_run_counts(tmp_path: Path) -> Non
         folder.pause(made_up(other, "paused", epoch=1, step=6))
         assert folder.known()[run].status == "done"
         assert folder.known()[other].status == "paused"
-    with ResultsFolder(tmp_path / "out", plan, "sweep") as folder:
+    with ResultsFolder(tmp_path / "out", plan, "search") as folder:
         assert [one.status for one in folder.known().values()] == ["done", "paused"]
