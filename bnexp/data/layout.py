@@ -51,4 +51,4 @@ def _used(x: Rows) -> npt.NDArray[np.bool_]:
 def _pick(x: Rows, features: npt.NDArray[np.intp]) -> Rows:
     if isinstance(x, RawRows):
         return x.pick(features)
-    return np.ascontiguousarray(x[:, features])
+    return x.take(features, axis=1)

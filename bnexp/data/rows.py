@@ -108,7 +108,7 @@ class RawRows:
         """Return a copy that has only some features, in that order."""
         raw = self.raw if self.index is None else self.raw[self.index]
         scaling = None if self.scaling is None else self.scaling.pick(features)
-        return RawRows(np.ascontiguousarray(raw[:, features]), scaling, self.dtype)
+        return RawRows(raw.take(features, axis=1), scaling, self.dtype)
 
     def convert(self, raw: Array, out: Floats) -> None:
         """Convert rows as they are stored (n, features) into ``out``."""
