@@ -57,7 +57,8 @@ class _Search:
         config, held = self.folder.plan.config, len(self.folder.results.cells)
         if held > trial_count(config):
             self.watcher.note(
-                f"{self.folder.path} holds {held} trials of this search; all are ranked together"
+                f"{self.folder.path} holds {held} trials of this search: all of them are trained, "
+                "and ranked together"
             )
             search = config.search.model_copy(update={"trials": held})
             config = config.model_copy(update={"search": search})

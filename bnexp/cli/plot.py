@@ -81,7 +81,7 @@ def command(
     results = load_results(folder or newest_folder())
     finished, total = results.finished
     if finished < total:
-        say(f"{finished} of {total} runs are finished; the command that trains them goes on")
+        say(f"{finished} of {total} runs are finished; to go on, give their command again")
     if text:
         print_text(results, **shown)
         return

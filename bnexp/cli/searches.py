@@ -22,6 +22,7 @@ from bnexp.store.search import SearchResults
 from bnexp.trials import plan_search, rung_epochs, trial_count
 from bnexp.trials.draw import draw_values
 from bnexp.trials.planning import check_ends, search_config
+from bnexp.trials.tpe import require_optuna
 
 #: Trials of the table.
 _BEST = 10
@@ -51,9 +52,14 @@ def print_search_plan(
 
     With ``fresh`` nothing is. Raises ResultsError when the folder is none for this search.
     """
+    if config.search.sampler == "tpe":
+        require_optuna()
     folder = output or folder_for(config, "search")
-    facts = search_facts(config, jobs or available_cores())
     held = None if fresh else open_results(folder, search_config(config), "search")
+    if held and len(held.cells) > trial_count(config):  # a search does not forget trials
+        search = config.search.model_copy(update={"trials": len(held.cells)})
+        config = config.model_copy(update={"search": search})
+    facts = search_facts(config, jobs or available_cores())
     trials = {cell.run for cell in held.cells} & held.runs.keys() if held else set()
     ended = sum(held.runs[run].status != "failed" for run in trials) if held else 0
     facts |= {"folder": str(folder), "finished": min(ended, facts["runs"])}
@@ -98,7 +104,7 @@ def finish_search(results: SearchResults, *, as_json: bool) -> None:
     """Draw the pictures, print the best trials, and raise RunsFailedError when some failed."""
     pictures = list(draw(results)) if results.best else []
     if not pictures:
-        say("there is no picture: no trial has an objective")
+        say("there is no picture: no trial has an objective; the table says how each ended")
     if as_json:
         facts = {
             "folder": str(results.folder),

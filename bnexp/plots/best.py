@@ -25,6 +25,7 @@ from bnexp.plots.notes import line_points, panel_notes
 from bnexp.plots.panels import Panel, Selection
 from bnexp.plots.words import METRIC_WORDS, number_text, value_labels
 from bnexp.store.search import SearchResults
+from bnexp.trials import rung_epochs
 from bnexp.trials.rank import Ranked
 
 #: Panels of the figure: four rows of five.
@@ -41,7 +42,7 @@ def plot_best(results: SearchResults) -> Figure:
     """
     shown = [ranked for ranked in results.ranked if ranked.value is not None][:MOST]
     if not shown:
-        raise ConfigError(f"{results.folder}: no trial has {results.objective} yet to be drawn")
+        raise ConfigError(nothing_to_draw(results))
     with frame.own_style():
         return _draw(results, shown)
 
@@ -59,7 +60,19 @@ def search_caption(results: SearchResults, first: str, metrics: Sequence[str], w
 def ranking_words(results: SearchResults) -> str:
     """Say by what trials are ranked: ``final validation accuracy``."""
     search = results.config.search
-    return f"{search.at} {METRIC_WORDS[search.objective]}"
+    words = f"{search.at} {METRIC_WORDS[search.objective]}"
+    rungs = rung_epochs(results.config)
+    if not rungs:
+        return words
+    epochs = ", ".join(map(str, rungs))
+    return f"{words}; halving after epoch {epochs}, what it pruned ranks by how far it came"
+
+
+def nothing_to_draw(results: SearchResults) -> str:
+    """Say why there is no picture of a search."""
+    done, total = results.finished
+    when = " yet" if done < total else ": all of them diverged or failed"
+    return f"{results.folder}: no trial has {results.objective}{when}"
 
 
 def _metrics(results: SearchResults) -> dict[str, str]:

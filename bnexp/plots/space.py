@@ -18,7 +18,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from bnexp.config.ranges import Range, range_of
 from bnexp.errors import ConfigError
 from bnexp.plots import draw, frame, layout, style
-from bnexp.plots.best import ranking_words, search_caption
+from bnexp.plots.best import nothing_to_draw, ranking_words, search_caption
 from bnexp.plots.limits import Scale, value_scale
 from bnexp.plots.style import LineStyle
 from bnexp.plots.words import METRIC_WORDS, key_name, number_text, value_text
@@ -55,7 +55,7 @@ def plot_space(results: SearchResults) -> Figure:
     """
     ended = [ranked for ranked in results.ranked if ranked.result is not None]
     if all(ranked.value is None for ranked in ended):
-        raise ConfigError(f"{results.folder}: no trial has {results.objective} yet to be drawn")
+        raise ConfigError(nothing_to_draw(results))
     with frame.own_style():
         return _draw(results, ended)
 
@@ -205,8 +205,9 @@ def _draw_progress(
     better = max if results.config.search.is_maximized else min
     best = list(accumulate((value for _, value in whole), better))
     numbers = [number for number, _ in whole]
+    end = total if len(ended) == total else max(one.cell.trial or 0 for one in ended)
     axes.step(
-        [*numbers, total],
+        [*numbers, end],
         [*best, best[-1]],
         where="post",
         color=style.VERMILLION,

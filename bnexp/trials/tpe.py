@@ -9,6 +9,7 @@ kill, and no number of workers can change it.
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -27,13 +28,11 @@ STARTUP = 10
 
 def require_optuna() -> None:
     """Raise ConfigError, with the remedy, where Optuna is not installed."""
-    try:
-        import optuna  # noqa: F401
-    except ModuleNotFoundError:
+    if importlib.util.find_spec("optuna") is None:
         raise ConfigError(
             "search.sampler: tpe needs Optuna, which is not installed; install it with "
             "pip install 'bnexp[search]', or choose random"
-        ) from None
+        )
 
 
 def ask_trials(

@@ -64,7 +64,7 @@ def test_more_trials_extend_it_and_fewer_lose_none(search):
     assert more.json["objective"] == "val_accuracy"
     assert more.json["pictures"] == ["out/plot.png", "out/plot-objective.png"]
     fewer = search("--trials", "2", "--json")
-    assert "out holds 6 trials of this search; all are ranked together" in fewer.stderr
+    assert "out holds 6 trials of this search: all of them are trained, and " in fewer.stderr
     assert fewer.json == more.json
 
 

@@ -195,7 +195,7 @@ def test_an_unfinished_search_is_drawn_and_an_empty_one_refused() -> None:
     assert caption(plot_space(some)).startswith("2 of 30 trials by random, ranked by final")
     for nothing in (replace(results, runs={}), make_search(3, lost=3)):
         for draw in (plot_best, plot_space):
-            with pytest.raises(ConfigError, match="no trial has val_accuracy yet"):
+            with pytest.raises(ConfigError, match="no trial has val_accuracy"):
                 draw(nothing)
 
 
