@@ -70,8 +70,7 @@ class _Search:
     def next_round(self) -> Round | None:
         """Return what to train next: trials, in the end the report on the best; None if all is."""
         known = self.folder.known()
-        tried = self.tried & known.keys()
-        failed = frozenset(run for run in tried if known[run].status == "failed")
+        failed = frozenset(self.tried & self.folder.failed)
         self._ask(known, failed)
         runs = list(self.folder.plan.runs.values())
         standing = halve(self.folder.plan.config, runs, known, failed)

@@ -13,12 +13,13 @@ from searches import SPACE, search_document, views
 import bnexp
 from bnexp import driver, searching
 from bnexp.driver import Watcher
-from bnexp.engines import InlineEngine, Progress, inline
+from bnexp.engines import InlineEngine, Progress, inline, work
 from bnexp.engines.base import RunEnded, needed_examples
 from bnexp.errors import ConfigError, DatasetError, ResultsError
 from bnexp.records import RunResult
 from bnexp.store.journal import NAME, read_journal
 from bnexp.store.search import SearchResults
+from bnexp.train import train_stack
 from bnexp.trials.draw import draw_values
 from bnexp.trials.tpe import ask_trials
 
@@ -283,6 +284,32 @@ def test_a_failed_trial_ranks_last_and_is_tried_again(
         assert "failed" not in {status for status, _, _ in ends(mended).values()}
     else:
         assert views(tmp_path / "s") == views(tmp_path / "whole")
+
+
+def test_a_run_that_fails_after_a_rung_is_not_tried_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = train_stack
+    calls = []
+
+    def fail_later(runs: Any, *arguments: Any, **options: Any) -> Any:
+        calls.append(runs)
+        assert len(calls) < 50
+        for end in original(runs, *arguments, **options):
+            if end.epoch > 2:
+                raise MemoryError
+            yield end
+
+    search(tmp_path / "whole", **HALVING)
+    with monkeypatch.context() as patch:
+        patch.setattr(work, "train_stack", fail_later)
+        broken = search(tmp_path / "s", **HALVING)
+    statuses = [ranked.result.status for ranked in broken.ranked if ranked.result]
+    assert statuses.count("failed") > 1
+    assert statuses[-1] == "failed" or statuses[-1] == "diverged"
+    assert all(one.value is None for one in broken.ranked if one.result.status == "failed")
+    search(tmp_path / "s", **HALVING)
+    assert views(tmp_path / "s") == views(tmp_path / "whole")
 
 
 def test_another_optuna_throws_nothing_away(

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import functools
 import os
 import queue
 import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, NamedTuple
 
 from bnexp.engines.base import Workplace
 from bnexp.engines.messages import REST, encode_task, read_answer
@@ -42,13 +42,21 @@ _SECONDS_TO_STOP = 1.0
 Answers = queue.SimpleQueue[tuple["Worker", Mapping[str, Any] | None]]
 
 
+class Place(NamedTuple):
+    """What a worker is started with: environment and working folder."""
+
+    environment: dict[str, str]
+    folder: str
+
+
 class Worker:
     """A worker process, the stack it is busy with, and how often that stack was tried.
 
     What it answers goes to ``answers``, and None when it has ended.
     """
 
-    def __init__(self, answers: Answers, environment: Mapping[str, str]) -> None:
+    def __init__(self, answers: Answers, place: Place) -> None:
+        self.place = place
         self.stack: Stack | None = None
         self.tries = 0
         self.answers = answers
@@ -61,7 +69,7 @@ class Worker:
                 stdout=subprocess.PIPE,
                 encoding="utf-8",
                 errors="replace",
-                env=environment,
+                env=place.environment,
                 start_new_session=True,
             )
         except OSError as error:
@@ -70,10 +78,9 @@ class Worker:
                 "fewer with --jobs"
             ) from error
         assert self.process.stdin and self.process.stdout
-        self.stdin = self.process.stdin
-        self.reader = threading.Thread(
-            target=self._read_answers, args=(self.process.stdout,), daemon=True
-        )
+        self.stdin, self.stdout = self.process.stdin, self.process.stdout
+        _workers.add(self)
+        self.reader = threading.Thread(target=self._read_answers, daemon=True)
         self.reader.start()
 
     def give(self, stack: Stack, tries: int, workplace: Workplace) -> None:
@@ -102,9 +109,9 @@ class Worker:
             self.stdin.write(line + "\n")
             self.stdin.flush()
 
-    def _read_answers(self, stdout: IO[str]) -> None:
-        with stdout:
-            for line in stdout:
+    def _read_answers(self) -> None:
+        with self.stdout:
+            for line in self.stdout:
                 if (answer := read_answer(line)) is not None:
                     self.answers.put((self, answer))
         self.process.wait()
@@ -119,23 +126,21 @@ class Crew:
     def __init__(self) -> None:
         self._guard = threading.Lock()
         self._resting: list[Worker] = []
-        self._hired_as: object = None
 
     def hire(self, answers: Answers) -> Worker:
         """Return a worker that rests, or a new one. Raises OutputError when none can be started."""
-        environment = worker_environment()
-        here = (environment, str(Path.cwd()))
+        here = _here()
         with self._guard:
-            if here != self._hired_as:
-                end_workers(self._resting)
-                self._resting, self._hired_as = [], here
+            oldest = time.monotonic() - KEPT_SECONDS
+            fit = [one for one in self._resting if one.place == here and one.rested > oldest]
+            end_workers([one for one in self._resting if one not in fit])
+            self._resting = fit
             while self._resting:
                 worker = self._resting.pop()
-                recent = time.monotonic() - worker.rested < KEPT_SECONDS
-                if recent and worker.return_to_work(answers):
+                if worker.return_to_work(answers):
                     return worker
                 worker.ask_to_stop()
-        return Worker(answers, environment)
+        return Worker(answers, here)
 
     def release(self, workers: set[Worker]) -> None:
         """Keep the workers that have nothing to do, and end the others."""
@@ -147,7 +152,17 @@ class Crew:
         end_workers(workers - idle)
 
     def forget(self) -> None:
-        """Leave all workers to somebody else: to the process that this one is a fork of."""
+        """Leave all workers to somebody else: to the process that this one is a fork of.
+
+        A copy of a worker's stdin must not keep it from noticing that its driver is gone.
+        """
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for worker in list(_workers):
+            for stream in (worker.stdin, worker.stdout):
+                # Not closed: who owns the number closes it, whatever it is by then.
+                with contextlib.suppress(OSError, ValueError):
+                    os.dup2(nothing, stream.fileno(), inheritable=False)
+        os.close(nothing)
         self._guard, self._resting = threading.Lock(), []
 
     def dismiss(self) -> None:
@@ -157,14 +172,27 @@ class Crew:
         end_workers(resting)
 
 
-@functools.cache
+#: All workers of this process.
+_workers: weakref.WeakSet[Worker] = weakref.WeakSet()
+_shared = Crew()
+atexit.register(_shared.dismiss)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_shared.forget)
+
+
 def shared_crew() -> Crew:
     """Return the crew of this process, whose sweeps may follow each other closely."""
-    crew = Crew()
-    atexit.register(crew.dismiss)
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=crew.forget)
-    return crew
+    return _shared
+
+
+def _here() -> Place:
+    """Return what a worker would be started with now. Raises OutputError without a folder."""
+    try:
+        return Place(worker_environment(), str(Path.cwd()))
+    except FileNotFoundError as error:
+        raise OutputError(
+            "the working folder does not exist any more; change to one that does"
+        ) from error
 
 
 def end_workers(workers: set[Worker] | list[Worker]) -> None:

@@ -102,6 +102,8 @@ class ResultsFolder:
         self.checkpoints = path / "checkpoints"
         #: How many runs were trained again, and how many of them ended otherwise than before.
         self.repeated = (0, 0)
+        #: Runs that failed since the folder was opened, the last time that they were trained.
+        self.failed: set[str] = set()
         #: Runs in training: their checkpoints stay, also where one was pruned before.
         self.wanted: frozenset[str] = frozenset()
         _refuse_foreign(path)
@@ -192,6 +194,7 @@ class ResultsFolder:
     def add(self, result: RunResult) -> None:
         """Keep a run's result: on the disk when this returns. Views follow by ``refresh``."""
         self._journal.append({"result": result.to_json()})
+        (self.failed.add if result.status == "failed" else self.failed.discard)(result.run)
         if result.run in self._again:
             self._again.discard(result.run)
             old = self._runs[result.run]
@@ -204,6 +207,7 @@ class ResultsFolder:
     def pause(self, result: RunResult) -> None:
         """Keep how far a run has come that a search will decide about."""
         self._journal.append({"pause": result.to_json()})
+        self.failed.discard(result.run)
 
     def known(self) -> dict[str, RunResult]:
         """Return the longest result of each run, wherever its training paused or ended."""

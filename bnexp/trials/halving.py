@@ -55,8 +55,9 @@ def halve(
         missing = [run for run in alive if not _reached(run, known, rung) and run.id not in failed]
         if missing:
             return Standing(tuple(missing), rung, pruned)
-        kept = _best(config.search, alive, known, rung)
-        left = [run for run in alive if run.id not in kept]
+        lost = {run.id for run in alive if not _reached(run, known, rung)}
+        kept = _best(config.search, alive, known, rung, lost)
+        left = [run for run in alive if run.id not in kept | failed]
         pruned |= {run.id: rung for run in left if _is_cut(run, known, rung)}
         alive = [run for run in alive if run.id in kept]
     missing = [run for run in alive if not is_ended(known.get(run.id)) and run.id not in failed]
@@ -71,13 +72,21 @@ def pruned_result(run: Run, result: RunResult, rung: int) -> RunResult:
 
 
 def _best(
-    search: SearchConfig, alive: Sequence[Run], known: Mapping[str, RunResult], rung: int
+    search: SearchConfig,
+    alive: Sequence[Run],
+    known: Mapping[str, RunResult],
+    rung: int,
+    lost: set[str],
 ) -> set[str]:
-    """Return the ids of the runs that go on: the best ones, ties by trial number, at least one."""
+    """Return the ids of the runs that go on: the best ones, ties by trial number, at least one.
+
+    Those that are ``lost`` on the way to the rung have no value.
+    """
 
     def key(place: int) -> tuple[bool, float, int]:
         run = alive[place]
-        value = objective_value(search, known.get(run.id), until=_steps(run, rung))
+        result = None if run.id in lost else known.get(run.id)
+        value = objective_value(search, result, until=_steps(run, rung))
         return sort_key(search, value, place)
 
     count = max(1, int(len(alive) * search.keep + 1e-9))

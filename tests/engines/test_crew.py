@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -111,6 +112,44 @@ def test_a_busy_worker_is_not_kept(crew: Crew) -> None:
     stop.set()
     list(events)
     assert workers_of(os.getpid()) == []
+
+
+def test_a_worker_of_a_sweep_that_overlapped_another_is_known_for_where_it_began(
+    crew: Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = LocalEngine(Workplace(), jobs=1, crew=crew).train(STACKS, threading.Event())
+    next(events)
+    (early,) = workers_of(os.getpid())
+    monkeypatch.setenv("BNEXP_DATA", "elsewhere")
+    sweep(crew, jobs=1)
+    list(events)
+    sweep(crew, jobs=2)
+    assert early not in workers_of(os.getpid())
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_fork_keeps_no_worker_alive(tmp_path: Path) -> None:
+    code = (
+        "import os, time, bnexp\n"
+        "bnexp.sweep(weights=[1, 0.1], overrides=['training.epochs=1'], jobs=2, output='r')\n"
+        "from bnexp.engines.crew import shared_crew\n"
+        "print(*(worker.process.pid for worker in shared_crew()._resting), flush=True)\n"
+        "if os.fork() == 0:\n"
+        "    os.closerange(0, 3)\n"
+        "    time.sleep(20)\n"
+        "    os._exit(0)\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == -signal.SIGKILL
+    pids = [int(pid) for pid in done.stdout.split()]
+    assert len(pids) == 2
+    deadline = time.monotonic() + 5
+    while any(map(is_running, pids)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not any(map(is_running, pids))
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")

@@ -112,6 +112,16 @@ def test_ties_go_to_the_first_class() -> None:
     assert measure(logits, [[1, 2, 2]])[1] == [0]
 
 
+def test_ties_beside_what_is_not_a_number_are_still_ties() -> None:
+    ties = np.zeros((1, 2, 4), np.float32)
+    stack = np.concatenate([ties, np.full_like(ties, np.nan), np.full_like(ties, np.inf)])
+    assert measure(ties, [[1] * 4])[1] == [0]
+    assert measure(stack, [[1] * 4])[1][0] == 0
+    assert measure(stack, [[0] * 4])[1][0] == 4
+    within = np.array([[[np.nan, 0.0], [0.0, 0.0]]], np.float32)
+    assert measure(within, [[0, 1]])[1] <= [1]
+
+
 def test_each_run_has_its_own_labels() -> None:
     logits = np.array([[[3.0], [0.0]]] * 2)
     losses, right, _ = measure(logits, [[0], [1]])
