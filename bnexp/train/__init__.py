@@ -43,6 +43,7 @@ def train_stack(
     states: Mapping[str, RunState] | None = None,
     fingerprint: str = "",
     should_stop: Callable[[], bool] = lambda: False,
+    threads: int = 1,
 ) -> Generator[EpochEnd, None, None]:
     """Train runs that may share a stack (``plan.stack_key``), from their states if given.
 
@@ -50,10 +51,11 @@ def train_stack(
     once it says yes the generator returns, and what is unfinished stays so. A run diverges when its
     loss (cross-entropy plus penalties) or an evaluated loss is not finite: it keeps its records,
     gets none after, and the others' bits do not change. A run with ``training.patience`` is stopped
-    after so many records in which what it monitors was no better.
+    after so many records in which what it monitors was no better. Large images are worked on by
+    ``threads`` threads, which changes no bit.
     """
     with np.errstate(all="ignore"):
-        stack = TrainingStack(runs, dataset, states or {}, fingerprint)
+        stack = TrainingStack(runs, dataset, states or {}, fingerprint, threads)
         for epoch in range(stack.epoch, runs[0].config.training.epochs):
             started = time.perf_counter()
             if not stack.train_epoch(epoch, should_stop):
@@ -66,4 +68,4 @@ def train_stack(
             if not stack.active:
                 return
             if len(stack.active) < len(stack.runs):
-                stack = TrainingStack(stack.active, dataset, stack.states(), fingerprint)
+                stack = TrainingStack(stack.active, dataset, stack.states(), fingerprint, threads)
