@@ -17,12 +17,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
 from bnexp.engines.base import RETRIES, Event, RunEnded, Trouble, Workplace, failures
 from bnexp.engines.messages import decode_error, decode_event, encode_task, read_answer
-from bnexp.environment import ONE_THREAD
+from bnexp.environment import ONE_THREAD, threads_for
 from bnexp.errors import OutputError
 from bnexp.plan.work import Stack
 
@@ -107,6 +108,9 @@ class LocalEngine:
 
     def train(self, stacks: Sequence[Stack], stop: threading.Event) -> Generator[Event, None, None]:
         """See ``Engine.train``. Raises OutputError, too, when no worker can be started."""
+        # Cores that have no stack of their own help with those there are.
+        threads = threads_for(min(self.jobs, len(stacks)))
+        self.workplace = replace(self.workplace, threads=threads)
         answers: _Answers = queue.SimpleQueue()
         waiting = deque((stack, 0) for stack in stacks)
         workers: set[_Worker] = set()

@@ -56,6 +56,7 @@ def encode_task(stack: Stack, workplace: Workplace) -> str:
             "checkpoint_seconds": workplace.checkpoint_seconds,
             "verified": workplace.verified,
             "shared": _text(workplace.shared),
+            "threads": workplace.threads,
         }
     )
 
@@ -72,6 +73,7 @@ def decode_task(line: str) -> tuple[Stack, Workplace]:
         task["checkpoint_seconds"],
         task["verified"],
         _path(task["shared"]),
+        task["threads"],
     )
     return Stack(runs, task["start_epoch"]), workplace
 

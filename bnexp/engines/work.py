@@ -130,6 +130,7 @@ def _train_together(
         states=states,
         fingerprint=fingerprint(),
         should_stop=should_stop,
+        threads=workplace.threads,
     )
     for end in ends:
         for result in end.ended:
