@@ -11,6 +11,7 @@ import pytest
 import threadpoolctl
 from sweeps import python
 
+from bnexp import environment
 from bnexp.environment import _blas, available_cores, describe_environment, fingerprint
 from bnexp.version import __version__
 
@@ -76,3 +77,13 @@ def test_the_cores_available_are_those_of_this_process() -> None:
 def test_importing_it_needs_no_numpy(tmp_path: Path) -> None:
     code = "import sys, bnexp.environment as e; e.available_cores(); print('numpy' in sys.modules)"
     assert python("-c", code, cwd=tmp_path) == (0, "False\n", "")
+
+
+@pytest.mark.parametrize(
+    ("cores", "busy", "threads"), [(1, 1, 1), (2, 1, 2), (2, 2, 1), (4, 2, 2), (64, 1, 2)]
+)
+def test_threads_share_the_cores(
+    monkeypatch: pytest.MonkeyPatch, cores: int, busy: int, threads: int
+) -> None:
+    monkeypatch.setattr(environment, "available_cores", lambda: cores)
+    assert environment.threads_for(busy) == threads

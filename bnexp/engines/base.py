@@ -57,7 +57,8 @@ class Workplace:
     A checkpoint is written at the end of an epoch when ``checkpoint_seconds`` have passed since the
     last one. ``verified`` says that the driver verifies the data and keeps no result before that;
     a checkpoint is not written before the data are verified where it is. ``shared`` is a folder
-    with examples that the driver has decoded for all.
+    with examples that the driver has decoded for all. A stack of large images is trained by
+    ``threads`` threads.
     """
 
     data_dir: Path | None = None
@@ -65,6 +66,7 @@ class Workplace:
     checkpoint_seconds: float = 3.0
     verified: bool = False
     shared: Path | None = None
+    threads: int = 1
 
 
 def needed_examples(config: Config) -> DataSpec:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from threadpoolctl import threadpool_limits
 
 from bnexp.engines.base import Event, Workplace
 from bnexp.engines.work import DataShelf, work_on
+from bnexp.environment import threads_for
 from bnexp.plan.work import Stack
 
 
@@ -57,8 +59,10 @@ class InlineEngine:
     def train(self, stacks: Sequence[Stack], stop: threading.Event) -> Generator[Event, None, None]:
         """See ``Engine.train``."""
         shelf = DataShelf()
+        # One after another leaves the other cores to others; a single one may use them.
+        workplace = replace(self.workplace, threads=threads_for(1) if len(stacks) == 1 else 1)
         for stack in stacks:
             if stop.is_set():
                 return
             with one_blas_thread.held():
-                yield from work_on(stack, self.workplace, shelf, stop)
+                yield from work_on(stack, workplace, shelf, stop)

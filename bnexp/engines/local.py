@@ -18,6 +18,7 @@ from typing import Any
 from bnexp.engines.base import RETRIES, Event, RunEnded, Trouble, Workplace, failures
 from bnexp.engines.crew import Answers, Crew, Worker
 from bnexp.engines.messages import decode_error, decode_event
+from bnexp.environment import threads_for
 from bnexp.plan.work import Stack
 
 _POLL_SECONDS = 0.1
@@ -36,6 +37,9 @@ class LocalEngine:
 
     def train(self, stacks: Sequence[Stack], stop: threading.Event) -> Generator[Event, None, None]:
         """See ``Engine.train``. Raises OutputError, too, when no worker can be started."""
+        # Cores that have no stack of their own help with those there are.
+        threads = threads_for(min(self.jobs, len(stacks)))
+        self.workplace = replace(self.workplace, threads=threads)
         crew = self.crew or Crew()
         answers: Answers = queue.SimpleQueue()
         waiting = deque((stack, 0) for stack in stacks)

@@ -59,6 +59,7 @@ def encode_task(stack: Stack, workplace: Workplace) -> str:
             "checkpoint_seconds": workplace.checkpoint_seconds,
             "verified": workplace.verified,
             "shared": _text(workplace.shared),
+            "threads": workplace.threads,
         }
     )
 
@@ -77,6 +78,7 @@ def decode_task(line: str) -> tuple[Stack, Workplace] | None:
         task["checkpoint_seconds"],
         task["verified"],
         _path(task["shared"]),
+        task["threads"],
     )
     return Stack(runs, task["start_epoch"], task["pause"]), workplace
 

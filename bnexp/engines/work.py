@@ -172,6 +172,7 @@ def _train_together(
         pause=stack.pause,
         fingerprint=fingerprint(),
         should_stop=should_stop,
+        threads=workplace.threads,
     )
     for end in ends:
         for result in end.ended:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from bnexp.nn.blocks import Block, blocks_of
 from bnexp.nn.layer import Array, Layer, Workspace
 
 LEAK = 0.01
@@ -21,7 +22,7 @@ _GELU_C = math.sqrt(2 / math.pi)
 _GELU_A = 0.044715
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=32)
 def _zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     return np.zeros(shape, dtype)
 
@@ -132,11 +133,24 @@ class Activation(Layer):
         """Overwrite x with f(x); in training, keep f'(x)."""
         if train:
             self.slope = self.buffer("slope", x.shape, self.slope_dtype)
-            self.function(x, self.slope)
-        else:
-            self.function(x, None)
+        slope = self.slope if train else None
+        if x.ndim < 5:  # features, which are few
+            self.function(x, slope)
+            return x
+
+        def work(block: Block) -> None:
+            self.function(x[block], None if slope is None else slope[block])
+
+        self.workspace.share(work, blocks_of(x), x.size)
         return x
 
     def backward(self, dy: Array) -> Array:
         """Overwrite dy with f'(x) dy."""
-        return np.multiply(dy, self.slope, out=dy)
+        if dy.ndim < 5:
+            return np.multiply(dy, self.slope, out=dy)
+
+        def work(block: Block) -> None:
+            np.multiply(dy[block], self.slope[block], out=dy[block])
+
+        self.workspace.share(work, blocks_of(dy), dy.size)
+        return dy

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
-from bnexp.nn.layer import Array, Layer, Shape, Workspace
+from bnexp.nn.layer import LARGE, Array, Layer, Shape, Workspace
 from bnexp.nn.windows import BUFFER, Slide, phases
 
 #: ((top, bottom), (left, right)): rows and columns of zeros around an image.
@@ -15,12 +16,14 @@ Padding = tuple[tuple[int, int], tuple[int, int]]
 
 
 class _Tile(NamedTuple):
-    """Runs, output columns and examples, and their windows row by row (see ``Slide.windows``)."""
+    """Runs, output rows, columns and examples, and the windows over them."""
 
     runs: slice
+    rows: range
     columns: slice
     examples: slice
-    rows: Iterator[tuple[int, int, Array]]
+    slide: Slide
+    image: Array
 
 
 class Conv(Layer):
@@ -121,9 +124,10 @@ class Conv(Layer):
             np.copyto(copy[part], array[part])
         return copy
 
-    def _tiles(self, slide: Slide, source: Array, runs: int, results: int) -> Iterator[_Tile]:
-        """Yield what is multiplied at once, in an order that depends on no number of runs."""
+    def _tiles(self, slide: Slide, source: Array, runs: int, results: int) -> list[_Tile]:
+        """Cut what is multiplied at once, in an order that depends on no number of runs."""
         count, _, channels, _, batch = source.shape
+        tiles = []
         for part in slide.parts(batch, channels, results):
             size = slide.kernel[0] * channels * (part.stop - part.start) * source.itemsize
             for columns, strip in slide.strips(size):
@@ -132,7 +136,14 @@ class Conv(Layer):
                 for start in range(0, runs, at_once):
                     these = slice(start, min(start + at_once, runs))
                     image = source[these if count > 1 else slice(None), ..., part]
-                    yield _Tile(these, columns, part, strip.windows(self.workspace, image))
+                    tiles.append(_Tile(these, range(slide.out[0]), columns, part, strip, image))
+        return tiles
+
+    def _share(self, work: Callable[[_Tile], None], tiles: list[_Tile], numbers: int) -> None:
+        """Do ``work`` on tiles, cut into bands of rows such that every thread has as many."""
+        threads = self.workspace.threads.count
+        bands = threads // math.gcd(threads, len(tiles)) if numbers >= LARGE else 1
+        self.workspace.share(work, [t for tile in tiles for t in _bands(tile, bands)], numbers)
 
     def _correlate(
         self, slide: Slide, kernels: Array, source: Array, out: Array, bias: Array | None = None
@@ -140,28 +151,41 @@ class Conv(Layer):
         """Write kernels (K, results, width, height, C) times windows, and a bias, into ``out``."""
         runs, results = kernels.shape[:2]
         turned = _turn(kernels).reshape(kernels.shape[3], runs, 1, results, -1)
-        for these, columns, part, rows in self._tiles(slide, source, runs, results):
-            for row, turn, windows in rows:
-                y = out[these, row, :, columns, part]
+
+        def multiply(tile: _Tile) -> None:
+            these = tile.runs
+            for row, turn, windows in tile.slide.windows(self.workspace, tile.image, tile.rows):
+                y = out[these, row, :, tile.columns, tile.examples]
                 np.matmul(turned[turn][these], windows, out=y.swapaxes(1, 2))
                 if bias is not None:
                     np.add(y, bias[these, ..., None], out=y)
 
+        self._share(multiply, self._tiles(slide, source, runs, results), out.size)
+
     def _weight_gradient(self, dy: Array) -> None:
         """Add up dW over rows, turn by turn; over columns by a product with ones."""
-        runs, _, filters, _, _ = dy.shape
+        runs, height, filters, _, _ = dy.shape
         entries = self.weights["W"][1]
         total = np.zeros((self.kernel, runs, 1, entries * filters), dy.dtype)
-        for these, columns, part, rows in self._tiles(self.slide, self.x, runs, filters):
-            count, width = these.stop - these.start, columns.stop - columns.start
-            products = self.workspace.array("dW", "", (count, width, entries, filters))
-            flat = products.reshape(count, width, -1)
+
+        def multiply(tile: _Tile) -> None:
+            these, width = tile.runs, tile.columns.stop - tile.columns.start
+            shape = (these.stop - these.start, width, entries, filters)
+            products = self.workspace.scratch("dW", shape)
+            flat = products.reshape(*shape[:2], -1)
             ones = self.workspace.ones(width).T
-            for row, turn, windows in rows:
+            for row, _, windows in tile.slide.windows(self.workspace, tile.image, tile.rows):
                 # This way round the product is up to twice as fast as dy x^T.
-                gradient = dy[these, row, :, columns, part].transpose(0, 2, 3, 1)
+                gradient = dy[these, row, :, tile.columns, tile.examples].transpose(0, 2, 3, 1)
                 np.matmul(windows, gradient, out=products)
-                total[turn, these] += np.matmul(ones, flat)
+                np.matmul(ones, flat, out=rows[row])
+
+        for tile in self._tiles(self.slide, self.x, runs, filters):
+            shape = total[0, tile.runs].shape
+            rows = self.workspace.array("dW", "rows", (height, *shape))
+            self._share(multiply, [tile], dy.size)
+            for row, gradient in enumerate(rows):
+                total[row * self.slide.stride[0] % self.kernel, tile.runs] += gradient
         dW = _turn_back(total.reshape(-1, runs, *2 * (self.kernel,), self.shape[1] * filters))
         self.grads["W"][...] = dW.reshape(runs, entries, filters).swapaxes(1, 2)
 
@@ -171,6 +195,13 @@ class Conv(Layer):
         rows = np.matmul(dy.reshape(runs, height, filters, -1), ones)
         summed = np.matmul(self.workspace.ones(height).T, rows[..., 0])
         self.grads["b"][...] = summed.swapaxes(1, 2)
+
+
+def _bands(tile: _Tile, count: int) -> Iterator[_Tile]:
+    """Cut a tile into about ``count`` bands of rows, whose windows are the same as before."""
+    size = -(-len(tile.rows) // count)
+    for start in range(0, len(tile.rows), size):
+        yield tile._replace(rows=tile.rows[start : start + size])
 
 
 def _turn(kernels: Array) -> Array:

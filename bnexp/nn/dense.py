@@ -64,12 +64,19 @@ class Dense(Layer):
         if features < dW.shape[2]:
             dW[..., features:] = 0
             dW = dW[..., :features]
-        np.matmul(dy, rows, out=dW)
         if self.bias:
             ones = self.workspace.ones(dy.shape[2])
             np.matmul(dy, ones, out=self.grads["b"])
         if self.first:
+            np.matmul(dy, rows, out=dW)
             return None
         W = self.params["W"]
         dx = self.workspace.array("gradient", self.slot, (W.shape[0], W.shape[2], dy.shape[2]))
-        return np.matmul(W.transpose(0, 2, 1), dy, out=dx)
+        products = [(dy, rows, dW), (W.transpose(0, 2, 1), dy, dx)]
+        self.workspace.share(_multiply, products, dW.size + dx.size)
+        return dx
+
+
+def _multiply(product: tuple[Array, Array, Array]) -> None:
+    a, b, out = product
+    np.matmul(a, b, out=out)

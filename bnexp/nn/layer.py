@@ -1,26 +1,36 @@
 """What a layer is: parameters and gradients that are views of flat arrays, forward, backward.
 
 A layer declares the shapes of its parameters and of its state; the network allocates all of them in
-flat arrays and hands back views. Work arrays come from a ``Workspace``, which makes each one once.
+flat arrays and hands back views. Work arrays come from a ``Workspace``, which makes each one once,
+and with it the threads that large work is shared among.
 """
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from bnexp.nn.threads import Piece, Threads
 
 #: A float32 or float64 array; which one is the network's ``dtype``.
 Array = NDArray[Any]
 Shape = tuple[int, ...]
 
 
-class Workspace:
-    """Arrays that are allocated at first use and then reused, by name and shape."""
+#: Numbers from which on sharing an operation pays: the other threads take 0.05 ms to start.
+LARGE = 2**19
 
-    def __init__(self, dtype: np.dtype[Any]) -> None:
+
+class Workspace:
+    """Arrays that are allocated at first use and then reused, by name and shape, and threads."""
+
+    def __init__(self, dtype: np.dtype[Any], threads: int = 1) -> None:
         self.dtype = dtype
+        self.threads = Threads(threads)
         self._arrays: dict[tuple[object, ...], Array] = {}
 
     def array(self, owner: object, name: str, shape: Shape, dtype: Any = None) -> Array:
@@ -30,6 +40,21 @@ class Workspace:
         if found is None:
             found = self._arrays[key] = np.empty(shape, dtype or self.dtype)
         return found
+
+    def scratch(self, name: str, shape: Shape, dtype: Any = None) -> Array:
+        """Return an array for the moment, of which each thread has its own."""
+        return self.array(threading.get_ident(), name, shape, dtype)
+
+    def share(self, work: Callable[[Piece], None], pieces: Iterable[Piece], numbers: int) -> None:
+        """Do ``work`` on every piece, on several threads where it is about so many numbers.
+
+        Pieces write to places of their own, and no result depends on how they are cut.
+        """
+        if numbers >= LARGE:
+            self.threads.share(work, pieces)
+        else:
+            for piece in pieces:
+                work(piece)
 
     def ones(self, length: int) -> Array:
         """Return a column of ones: a product with it sums over the batch, in BLAS."""

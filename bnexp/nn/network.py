@@ -29,6 +29,7 @@ class Network:
     """K networks of one description; ``numbers`` may differ from run to run.
 
     With ``examples`` the first layer, which must be dense, works on these: see ``ExampleDense``.
+    Large images are worked on by ``threads`` threads, which changes no bit.
     """
 
     def __init__(
@@ -37,13 +38,14 @@ class Network:
         numbers: Numbers,
         dtype: Any,
         examples: Examples | None = None,
+        threads: int = 1,
     ) -> None:
         self.numbers = numbers
         self.examples = examples
         self.dtype = np.dtype(dtype)
         self.input_shape = spec.input_shape
         self.weighted = spec.weighted
-        self.layers = build_layers(spec, numbers, Workspace(self.dtype), examples)
+        self.layers = build_layers(spec, numbers, Workspace(self.dtype, threads), examples)
         self.changing = [x for x in self.layers if type(x).start_step is not Layer.start_step]
         runs = len(numbers.seeds)
         decayed = [(layer, layer.weights) for layer in self.layers]

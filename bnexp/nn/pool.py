@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bnexp.nn.blocks import Block
 from bnexp.nn.layer import Array, Layer, Shape, Workspace
 
 #: Bytes of an image that are pooled at once.
@@ -54,12 +55,14 @@ class Pool(Layer):
             self.first = self.buffer("first", (places, *shape), bool)
         else:
             y = self.workspace.array("evaluation", "pool", shape)
-        for runs, rows in self._blocks(x):
-            part = y[runs, rows]
-            down = slice(rows.start * self.stride[0], None)
-            self._pool(x[runs, down], part)
+
+        def work(block: Block) -> None:
+            part, image = y[block], x[self._windows(block)]
+            self._pool(image, part)
             if train and self.is_max:
-                self._find_first(x[runs, down], part, self.first[:, runs, rows])
+                self._find_first(image, part, self.first[:, block[0], block[1]])
+
+        self.workspace.share(work, self._blocks(x), x.size)
         return y
 
     def backward(self, dy: Array) -> Array:
@@ -69,20 +72,33 @@ class Pool(Layer):
             dx[...] = 0
         if not self.is_max:
             np.multiply(dy, self.share, out=dy)
-        for index, out in enumerate(self._places(dx, self.out_shape[0])):
+
+        def work(block: Block) -> None:
+            self._spread(dy[block], self.first[:, block[0], block[1]], dx[self._windows(block)])
+
+        # Windows that overlap write to the same rows.
+        blocks = self._blocks(dx) if self.apart else [(slice(None), slice(0, self.out_shape[0]))]
+        self.workspace.share(work, blocks, dx.size)
+        return dx
+
+    def _spread(self, dy: Array, first: Array, dx: Array) -> None:
+        for index, out in enumerate(self._places(dx, dy.shape[1])):
             if self.is_max and self.apart:
-                np.multiply(dy, self.first[index], out=out)
+                np.multiply(dy, first[index], out=out)
             elif self.is_max:
-                routed = self.workspace.array("pool", "routed", dy.shape)
-                np.multiply(dy, self.first[index], out=routed)
+                routed = self.workspace.scratch("routed", dy.shape)
+                np.multiply(dy, first[index], out=routed)
                 np.add(out, routed, out=out)
             elif self.apart:
                 np.copyto(out, dy)
             else:
                 np.add(out, dy, out=out)
-        return dx
 
-    def _blocks(self, x: Array) -> Iterator[tuple[slice, slice]]:
+    def _windows(self, block: Block) -> Block:
+        """Return where in the image the windows of a block are, and what is below."""
+        return block[0], slice(block[1].start * self.stride[0], None)
+
+    def _blocks(self, x: Array) -> Iterator[Block]:
         """Yield (runs, output rows) whose input fits the cache; no result depends on them."""
         rows = self.out_shape[0]
         row = self.stride[0] * x[0, 0].nbytes
@@ -97,7 +113,7 @@ class Pool(Layer):
         (high, wide), (far, right) = self.window, self.stride
         runs, rows, channels, columns, batch = y.shape
         # Down first: there the rows of a slice are long.
-        down = self.workspace.array("pool", "down", (runs, rows, channels, x.shape[3], batch))
+        down = self.workspace.scratch("down", (runs, rows, channels, x.shape[3], batch))
         _fold(operation, [x[:, i : i + rows * far : far] for i in range(high)], down)
         _fold(operation, [down[..., j : j + columns * right : right, :] for j in range(wide)], y)
         if not self.is_max:
@@ -105,7 +121,7 @@ class Pool(Layer):
 
     def _find_first(self, x: Array, y: Array, first: Array) -> None:
         """Say for each place of the window (axis 0) whether the first maximum is there."""
-        sought = self.workspace.array("pool", "sought", y.shape, bool)
+        sought = self.workspace.scratch("sought", y.shape, bool)
         sought[...] = True
         for here, place in zip(first, self._places(x, y.shape[1]), strict=True):
             np.equal(place, y, out=here)

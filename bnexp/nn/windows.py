@@ -70,8 +70,10 @@ class Slide:
         out = (self.out[0], columns.stop - columns.start)
         return replace(self, out=out, before=(top, left - columns.start * self.stride[1]))
 
-    def windows(self, workspace: Workspace, source: Array) -> Iterator[tuple[int, int, Array]]:
-        """Yield for each row of places (row, turn, windows) of a source (K, H, C, W, B).
+    def windows(
+        self, workspace: Workspace, source: Array, rows: range
+    ) -> Iterator[tuple[int, int, Array]]:
+        """Yield for some rows of places (row, turn, windows) of a source (K, H, C, W, B).
 
         The windows are (K, out width, kernel width * kernel height * C, B), a view of a buffer that
         the next step overwrites. Their rows are ordered (kernel column, place in the ring,
@@ -80,7 +82,7 @@ class Slide:
         count, height, channels, width, batch = source.shape
         ring = self.kernel[0]
         shape = (count, self.columns, ring, channels, batch)
-        buffer = workspace.array("windows", "", shape)
+        buffer = workspace.scratch("windows", shape)
         top, left = self.before
         low, high = max(left, 0), max(min(width + left, self.columns), left, 0)
         buffer[:, :low] = 0
@@ -88,7 +90,7 @@ class Slide:
         image = source[:, :, :, low - left : high - left].swapaxes(2, 3)
         views = self._views(buffer)
         loaded = 0
-        for row in range(self.out[0]):
+        for row in rows:
             first = row * self.stride[0]
             for r in range(max(loaded, first), first + ring):
                 inside = 0 <= r - top < height

@@ -44,6 +44,7 @@ def train_stack(
     pause: int | None = None,
     fingerprint: str = "",
     should_stop: Callable[[], bool] = lambda: False,
+    threads: int = 1,
 ) -> Generator[EpochEnd, None, None]:
     """Train runs that may share a stack (``plan.stack_key``), from their states if given.
 
@@ -52,10 +53,11 @@ def train_stack(
     stays so. A run diverges when its
     loss (cross-entropy plus penalties) or an evaluated loss is not finite: it keeps its records,
     gets none after, and the others' bits do not change. A run with ``training.patience`` is stopped
-    after so many records in which what it monitors was no better.
+    after so many records in which what it monitors was no better. Large images are worked on by
+    ``threads`` threads, which changes no bit.
     """
     with np.errstate(all="ignore"):
-        stack = TrainingStack(runs, dataset, states or {}, fingerprint)
+        stack = TrainingStack(runs, dataset, states or {}, fingerprint, threads)
         epochs = runs[0].config.training.epochs
         for epoch in range(stack.epoch, epochs if pause is None else min(pause, epochs)):
             started = time.perf_counter()
@@ -69,4 +71,4 @@ def train_stack(
             if not stack.active:
                 return
             if len(stack.active) < len(stack.runs):
-                stack = TrainingStack(stack.active, dataset, stack.states(), fingerprint)
+                stack = TrainingStack(stack.active, dataset, stack.states(), fingerprint, threads)

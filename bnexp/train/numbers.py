@@ -23,7 +23,7 @@ from bnexp.plan.forms import knows_examples
 Configs = Sequence[Config]
 
 
-def build_network(configs: Configs, dataset: Dataset) -> Network:
+def build_network(configs: Configs, dataset: Dataset, threads: int = 1) -> Network:
     """Build and initialise the networks of a stack; they have dropout layers if any run drops."""
     config = next((c for c in configs if c.regularization.dropout), configs[0])
     numbers = Numbers(
@@ -34,7 +34,7 @@ def build_network(configs: Configs, dataset: Dataset) -> Network:
         momentum=each(configs, lambda c: c.norm.momentum),
     )
     known = _examples(configs, dataset)
-    network = Network(network_spec(config), numbers, config.training.dtype, known)
+    network = Network(network_spec(config), numbers, config.training.dtype, known, threads)
     network.initialize(config.init.scheme, dataset.order)
     return network
 

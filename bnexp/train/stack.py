@@ -39,6 +39,7 @@ class TrainingStack:
         dataset: Dataset,
         states: Mapping[str, RunState],
         fingerprint: str,
+        threads: int = 1,
     ) -> None:
         self.runs = self.active = tuple(runs)
         configs = [run.config for run in runs]
@@ -46,7 +47,7 @@ class TrainingStack:
         self.training = config.training
         self.first_step = config.evaluate.at == "first_step"
         self.last_step = total_steps(config)
-        self.network = build_network(configs, dataset)
+        self.network = build_network(configs, dataset, threads)
         self.loss = build_loss(configs)
         self.penalty = build_penalty(configs, self.network)
         self.optimizer = build_optimizer(configs, self.network)

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from norm_cases import BATCH_KINDS, KINDS, make_norm, results
 
+from bnexp.nn import blocks
 from bnexp.nn.layer import Array, Shape
-from bnexp.nn.norms import BatchNorm, Norm, blocks
+from bnexp.nn.norms import BatchNorm, Norm
 
 RUNS = 6
 EPS = np.array([0, 1e-6, 1e-3, 0.1, 0, 1])

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bnexp.nn.blocks import add_rows, blocks_of
 from bnexp.nn.layer import Array, Shape, Workspace
 from bnexp.nn.norms.base import Norm
-from bnexp.nn.norms.blocks import add_rows, blocks_of
 
 
 class _Views(NamedTuple):
@@ -107,7 +107,7 @@ class GroupNorm(Norm):
 
     def _scratch(self, part: Array) -> Array:
         """Return an array of the shape of a block; the norms of a network share it."""
-        return self.workspace.array("norm", "scratch", part.shape)
+        return self.workspace.scratch("norm", part.shape)
 
     def _views(self, x: Array) -> _Views:
         # All three must be the same memory, which they are if it is contiguous.

@@ -1,4 +1,4 @@
-"""How norms walk over images: a few rows at a time, with the same bits in every stack.
+"""How layers walk over images: a few rows at a time, with the same bits in every stack.
 
 Each product or sum works on one row of one run's image, always of the same shape, and what the rows
 give is added up from the top. How many rows are taken at a time changes no bit.
