@@ -83,6 +83,7 @@ def _prepare_fit(config: str, task: Task) -> Callable[[], Result]:
     from bnexp.config import load_run, load_sweep
     from bnexp.engines.base import RunEnded, Workplace
     from bnexp.engines.work import DataShelf, work_on
+    from bnexp.environment import threads_for
     from bnexp.plan import Stack, plan_run, plan_sweep
 
     changed = overrides(config, task)
@@ -92,7 +93,9 @@ def _prepare_fit(config: str, task: Task) -> Callable[[], Result]:
     else:
         plan = plan_run(load_run(config_path(config), overrides=changed))
     stack = Stack(tuple(plan.runs.values()), 0)
-    shelf, workplace = DataShelf(), Workplace()
+    # A run alone has the cores to itself, as it has in `bnexp run`.
+    threads = threads_for(1) if task.networks == 1 else 1
+    shelf, workplace = DataShelf(), Workplace(threads=threads)
     shelf.load(stack, workplace)
 
     def run() -> Result:
