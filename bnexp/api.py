@@ -161,7 +161,7 @@ def _options(
     data_dir: str | PathLike[str] | None,
     strict: bool,
 ) -> Options:
-    """Return how many runs are trained: on worker processes, unless something else is asked for."""
+    """Return where runs are trained: on worker processes, unless something else is asked for."""
     usual = EngineChoice("local", available_cores())
     choice = choose_engine(engine, _number(jobs), address, default=usual)
     return Options(engine=choice, data_dir=_path(data_dir), strict=strict, crew=shared_crew())
