@@ -1,4 +1,4 @@
-"""Writing files so that a reader, or a crash, never sees half of one."""
+"""Writing files so that a reader, or a crash, never sees half of one; telling when one changed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,16 @@ from pathlib import Path
 from typing import IO, Any
 
 from bnexp.errors import OutputError
+
+
+def file_state(path: Path) -> tuple[int, int, int, int]:
+    """Return what changes when a file is written to, or replaced by another of its size and time.
+
+    These are inode, size, and the times of the last change of content and of status. Where a file
+    system has no inodes, or Windows no time of status, the others must do. Raises OSError.
+    """
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ from typing import Any
 
 from bnexp.data.content import DataFile
 from bnexp.data.locate import cache_root
-from bnexp.files import atomic_file
+from bnexp.files import atomic_file, file_state
 
 #: Seconds that a file must have been left alone before it is remembered.
 _SETTLED = 5.0
@@ -82,7 +82,6 @@ def _is_settled(state: Sequence[int]) -> bool:
 
 def _state(path: Path) -> list[int] | None:
     try:
-        found = path.stat()
+        return list(file_state(path))
     except OSError:
         return None
-    return [found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns]

@@ -13,13 +13,14 @@ from pathlib import Path
 
 from bnexp.describe import DatasetFacts
 from bnexp.errors import DatasetError
+from bnexp.files import file_state
 from bnexp.userdata.archive import npz_facts
 from bnexp.userdata.table import csv_facts
 
 __all__ = ["user_facts"]
 
-#: A file as it is now: path, size, time of its last change.
-_Stamp = tuple[Path, int, int]
+#: A file as it is now: its path, and what changes with its content.
+_Stamp = tuple[Path, tuple[int, int, int, int]]
 
 
 def user_facts(name: str, path: str, test_path: str | None = None) -> DatasetFacts:
@@ -37,7 +38,7 @@ def user_facts(name: str, path: str, test_path: str | None = None) -> DatasetFac
 def _stamp(path: str, key: str) -> _Stamp:
     place = Path(path).expanduser()
     try:
-        state = place.stat()
+        state = file_state(place)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise DatasetError(
@@ -47,7 +48,7 @@ def _stamp(path: str, key: str) -> _Stamp:
         raise DatasetError(f"{path}: it is not a file; {key} names the file that holds the data")
     if not os.access(place, os.R_OK):
         raise DatasetError(f"{path}: no permission to read it")
-    return place.absolute(), state.st_size, state.st_mtime_ns
+    return place.absolute(), state
 
 
 @functools.lru_cache(maxsize=64)

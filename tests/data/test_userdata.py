@@ -81,6 +81,25 @@ class TestNpz:
         path = npz(tmp_path, x_test=X, y_test=np.array([5, 0, 0, 0, 0, 0]))
         assert user_facts("npz", str(path)).classes == 6
 
+    @pytest.mark.parametrize("way", ["another file in its place", "written to"])
+    def test_a_change_that_leaves_size_and_time_is_seen(self, tmp_path, way):
+        path = csv(tmp_path, "1,2,0\n3,4,1\n")
+        os.utime(path, ns=(1, 1))
+        before, state = user_facts("csv", str(path)), path.stat()
+        if way == "written to":
+            csv(tmp_path, "1,2,0\n3,4,2\n")
+        else:
+            csv(tmp_path, "1,2,0\n3,4,2\n", "other.csv").replace(path)
+        while True:  # the clock of a file system may be coarse
+            os.utime(path, ns=(1, 1))
+            now = path.stat()
+            if now.st_ctime_ns != state.st_ctime_ns:
+                break
+        assert (now.st_size, now.st_mtime_ns) == (state.st_size, state.st_mtime_ns)
+        after = user_facts("csv", str(path))
+        assert (before.classes, after.classes) == (2, 3)
+        assert after.content != before.content
+
     def test_a_changed_file_is_read_again(self, tmp_path):
         path = npz(tmp_path)
         before = user_facts("npz", str(path))
