@@ -13,7 +13,7 @@ from bnexp.driver import Options, Watcher, train_plan
 from bnexp.engines import EngineChoice, choose_engine
 from bnexp.engines.crew import shared_crew
 from bnexp.environment import available_cores
-from bnexp.errors import ConfigError
+from bnexp.errors import ConfigError, not_known
 from bnexp.plan import Plan, plan_run, plan_sweep, step_seconds
 from bnexp.searching import train_search
 from bnexp.store.folder import RERUNS, Rerun, ResultsFolder, folder_for
@@ -178,7 +178,7 @@ def _train(
     rerun: Rerun | None,
 ) -> Results:
     if rerun not in (None, *RERUNS):
-        raise ConfigError(f"rerun: {rerun!r}; allowed: {', '.join(RERUNS)}")
+        raise ConfigError(f"rerun: {not_known(rerun, RERUNS)}")
     path = Path(output) if output else folder_for(plan.config, command)
     with ResultsFolder(path, plan, command, fresh=fresh, rerun=rerun) as folder:
         return train_plan(folder, options, watcher or Watcher())

@@ -6,6 +6,8 @@ command line prints the message and exits with the code. Any other exception is 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class BnexpError(Exception):
     """An expected failure: one message for people, one exit code for programs."""
@@ -55,3 +57,22 @@ class InterruptedRunError(BnexpError):
     def __init__(self, message: str, signal_number: int) -> None:
         super().__init__(message)
         self.exit_code = 128 + signal_number
+
+
+def like(wrong: str, words: Iterable[str]) -> str | None:
+    """Return the one of ``words`` that is most like a wrong one; None if none is like it."""
+    import difflib  # where something is wrong: no command waits for it that is right
+
+    return next(iter(difflib.get_close_matches(wrong.lower(), list(words), 1)), None)
+
+
+def meant(wrong: str, allowed: Iterable[str]) -> str:
+    """Return ``, did you mean X?`` where a wrong word is like an allowed one; else nothing."""
+    near = like(wrong, allowed)
+    return f", did you mean {near}?" if near else ""
+
+
+def not_known(wrong: object, allowed: Iterable[str]) -> str:
+    """Say that a word is none of those allowed, and which of them may be meant."""
+    words = list(allowed)
+    return f"{wrong!r} is not known{meant(str(wrong), words)}; allowed: {', '.join(words)}"

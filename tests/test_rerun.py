@@ -155,7 +155,9 @@ def test_from_python_and_the_command_line(tmp_path: Path) -> None:
     results = bnexp.sweep(config, jobs=0, output=tmp_path / "out")
     again = bnexp.sweep(config, jobs=0, output=tmp_path / "out", rerun="all")
     assert again.rows() == results.rows()
-    with pytest.raises(ConfigError, match="rerun: 'most'; allowed: failed, diverged, all"):
+    with pytest.raises(
+        ConfigError, match="rerun: 'most' is not known; allowed: failed, diverged, all"
+    ):
         bnexp.sweep(config, jobs=0, output=tmp_path / "out", rerun="most")  # type: ignore[arg-type]
     (tmp_path / "config.yaml").write_text(config_text(AXES))
     words = ("-m", "bnexp", "sweep", "config.yaml", "--output", "out", "--engine", "inline")

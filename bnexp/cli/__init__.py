@@ -14,7 +14,7 @@ from typing import NoReturn
 import click
 
 from bnexp.cli.streams import prepare_streams, say
-from bnexp.errors import BnexpError, OutputError
+from bnexp.errors import BnexpError, OutputError, meant
 from bnexp.version import __version__
 
 # The first sentence of each command's help: listing commands imports none of them.
@@ -55,7 +55,8 @@ class _Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args[0] not in _COMMANDS and not ctx.resilient_parsing:
-            ctx.fail(f"{args[0]!r} is no command; the commands are {', '.join(_COMMANDS)}")
+            near = meant(args[0], _COMMANDS)
+            ctx.fail(f"{args[0]!r} is no command{near}; the commands are {', '.join(_COMMANDS)}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from bnexp import describe
+from bnexp.cli.choices import Choice
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
@@ -40,7 +41,7 @@ def list_command(data_dir: Path | None, as_json: bool) -> None:
 
 
 @command.command("get", epilog="Example: bnexp data get mnist --data-dir ~/datasets")
-@click.argument("name", metavar="NAME", type=click.Choice(list(describe.DATASETS)))
+@click.argument("name", metavar="NAME", type=Choice(describe.DATASETS))
 @click.option(
     "--data-dir",
     type=_FOLDER,

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from bnexp.cli.choices import Choice
 from bnexp.engines.names import ENGINES
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -56,7 +57,7 @@ def engine_options(usual: str) -> Callable[[_Command], _Command]:
             click.option(
                 "--engine",
                 metavar="ENGINE",
-                type=click.Choice(ENGINES),
+                type=Choice(ENGINES),
                 show_default=usual,
                 help="Where to train: local (worker processes), inline (this process) or dask.",
             ),
@@ -70,7 +71,7 @@ def engine_options(usual: str) -> Callable[[_Command], _Command]:
 rerun_option = click.option(
     "--rerun",
     metavar="WHICH",
-    type=click.Choice(["failed", "diverged", "all"]),
+    type=Choice(["failed", "diverged", "all"]),
     show_default="what failed",
     help="Train finished runs again: failed (which is done anyway), diverged or all.",
 )

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from bnexp.cli.streams import say
+from bnexp.errors import not_known
 from bnexp.records import METRICS
 
 
@@ -21,7 +22,7 @@ def _formats(
     names = tuple(dict.fromkeys(part.strip().lower() for part in parts))
     for name in names:
         if name not in FORMATS:
-            what = f"{name!r} is no format; allowed: {', '.join(FORMATS)}, or several with commas"
+            what = f"{not_known(name, FORMATS)}, or several with commas"
             raise click.BadParameter(what, context, parameter)
     return names
 

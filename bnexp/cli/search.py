@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from bnexp.cli.choices import Choice
 from bnexp.cli.options import (
     data_dir_option,
     engine_options,
@@ -23,9 +24,9 @@ from bnexp.cli.streams import say
 @click.argument("config", type=click.Path(path_type=Path))
 @click.option(
     "--sampler",
-    type=click.Choice(["random", "grid", "random-grid", "tpe"]),
+    type=Choice(["random", "grid", "random-grid", "tpe"]),
     show_default="the config's, else random",
-    help="How trials are drawn; tpe needs the extra bnexp[search].",
+    help="How trials are drawn; tpe needs Optuna (pip install optuna).",
 )
 @click.option(
     "--trials",
@@ -36,7 +37,7 @@ from bnexp.cli.streams import say
 )
 @click.option(
     "--pruner",
-    type=click.Choice(["none", "halving"]),
+    type=Choice(["none", "halving"]),
     show_default="the config's, else none",
     help="Whether the worse trials are stopped on the way.",
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
+import difflib
 import re
 from pathlib import Path
 
@@ -48,13 +50,26 @@ def _read_bytes(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise stop(mark, "no such file; give the path of a YAML config") from None
+        raise stop(mark, _explain_missing(path)) from None
     except IsADirectoryError:
         raise stop(mark, "this is a folder; give the path of a YAML config") from None
     except (OSError, ValueError) as error:
         # ValueError: a path with a NUL character. Windows refuses a folder with PermissionError.
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise stop(mark, f"cannot be read: {reason[:1].lower()}{reason[1:]}") from None
+
+
+def _explain_missing(path: Path) -> str:
+    """Say which config a path may mean where nothing is: one beside it, or in ``configs``."""
+    names: dict[str, str] = {}
+    for folder in (path.parent / "configs", path.parent):
+        with contextlib.suppress(OSError, ValueError):
+            found = [p for p in sorted(folder.iterdir()) if p.suffix in (".yaml", ".yml")]
+            names |= {name.lower(): str(p) for p in found for name in (p.stem, p.name)}
+    close = difflib.get_close_matches(path.name.lower(), names, 1, 0.8)
+    if close:
+        return f"no such file, did you mean {shown(names[close[0]], 400)}?"
+    return "no such file; give the path of a YAML config"
 
 
 def _stop_after(source: str, before: str, what: str) -> ConfigMistakesError:

@@ -10,6 +10,7 @@ from bnexp.config.fields import LAYERS, LEAVES, SECTIONS, Leaf, canonical_key
 from bnexp.config.mistakes import shown
 from bnexp.config.nodes import ListNode, Node, Scalar
 from bnexp.config.scalars import number_remedy, read_scalar
+from bnexp.errors import meant
 
 #: Names that other programs give to keys of ours.
 _ALIASES = {
@@ -100,11 +101,10 @@ def _wrong(leaf: Leaf, node: Node) -> str:
         return f"{text} is no value" if text else "there is no value"
     kinds = {one.get("type") for one in leaf.allowed.get("anyOf", [leaf.allowed])}
     words = _words(leaf.allowed)
-    close = difflib.get_close_matches(text.lower(), words, 1) if isinstance(node.value, str) else []
-    meant = f", did you mean {close[0]}?" if close else ""
+    near = meant(text, words) if isinstance(node.value, str) else ""
     if kinds & {"integer", "number"}:
         wrong = _wrong_number(node, text, words=bool(words), whole="integer" in kinds)
-        return wrong + meant
+        return wrong + near
     if leaf is LAYERS:
         return f"{text} is not a list; write [{text}]"
     if kinds == {"boolean"}:
@@ -112,7 +112,7 @@ def _wrong(leaf: Leaf, node: Node) -> str:
     if not words:
         text_as_name = isinstance(node.value, str)
         return f'"{text}" is not allowed' if text_as_name else f'{text} is not text; write "{text}"'
-    return f"{_quotes(node, text)} is not known{meant}"
+    return f"{_quotes(node, text)} is not known{near}"
 
 
 def _wrong_number(node: Scalar, text: str, *, words: bool, whole: bool) -> str:
@@ -151,9 +151,9 @@ def explain_unknown(section: str, key: str) -> str:
     own = own_keys(section)
     if section == "sweep" and canonical_key(key) in LEAVES:
         return f'unknown key; an axis stands under "axes:", so write axes: {{{key}: ...}}'
-    meant = suggest(section, key) if len(key) <= 60 else ()
-    if meant:
-        return f"unknown key; did you mean {' or '.join(meant)}?"
+    near = suggest(section, key) if len(key) <= 60 else ()
+    if near:
+        return f"unknown key; did you mean {' or '.join(near)}?"
     return f"unknown key; allowed: {', '.join(own)}"
 
 

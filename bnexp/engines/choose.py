@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from bnexp.engines.base import Workplace
 from bnexp.engines.names import ENGINES
 from bnexp.environment import available_cores
-from bnexp.errors import ConfigError
+from bnexp.errors import ConfigError, not_known
 
 if TYPE_CHECKING:
     from bnexp.engines.base import Engine
@@ -47,7 +47,7 @@ def choose_engine(
 ) -> EngineChoice:
     """Return what a user asked for, ``default`` where nothing was named. Raises ConfigError."""
     if name is not None and name not in ENGINES:
-        raise ConfigError(f"engine: {name!r}; allowed: {', '.join(ENGINES)}")
+        raise ConfigError(f"engine: {not_known(name, ENGINES)}")
     if jobs is not None and (not isinstance(jobs, int) or jobs < 0):
         raise ConfigError(f"jobs: {jobs}; allowed: workers from 1 on, or 0: train in this process")
     if name == "dask" or address is not None:
@@ -81,7 +81,7 @@ def _check_cluster(name: str | None, address: str | None) -> None:
     if importlib.util.find_spec("distributed") is None:
         raise ConfigError(
             "the engine dask needs dask.distributed, which is not installed: "
-            "pip install 'bnexp[dask]'"
+            "pip install distributed"
         )
 
 

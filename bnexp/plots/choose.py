@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bnexp.config import recorded_metrics as configured_metrics
-from bnexp.errors import ConfigError
+from bnexp.errors import ConfigError, like, meant
 from bnexp.plan import AxisValue
 from bnexp.records import METRICS
 from bnexp.store.results import Results
@@ -55,7 +55,9 @@ def choose_metric(results: Results, y: str | None) -> str:
     """
     recorded = recorded_metrics(results)
     if y is not None and y not in recorded:
-        wrong = f"is not recorded in {results.folder}" if y in METRICS else "is no metric"
+        near = like(y, METRICS)
+        unknown = "is no metric" + (f", did you mean {near}?" if near in recorded else "")
+        wrong = f"is not recorded in {results.folder}" if y in METRICS else unknown
         raise ConfigError(
             f"y: {y!r} {wrong}{_why_missing(results, y)}; "
             f"choose one of {', '.join(recorded) or METRICS[1]}"
@@ -101,7 +103,9 @@ def choose_axes(
     swept = ", ".join(axes) or "nothing"
     for option, key in (("panel", panel), ("arm", arm)):
         if key is not None and key not in axes:
-            raise ConfigError(f"{option}: {key!r} is not swept in these results; swept: {swept}")
+            raise ConfigError(
+                f"{option}: {key!r} is not swept in these results{meant(key, axes)}; swept: {swept}"
+            )
     if panel is not None and panel == arm:
         raise ConfigError(f"panel and arm are both {panel!r}: choose two axes; swept: {swept}")
     wished = results.config.plot

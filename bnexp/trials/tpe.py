@@ -31,7 +31,7 @@ def require_optuna() -> None:
     if importlib.util.find_spec("optuna") is None:
         raise ConfigError(
             "search.sampler: tpe needs Optuna, which is not installed; install it with "
-            "pip install 'bnexp[search]', or choose random"
+            "pip install optuna, or choose random"
         )
 
 

@@ -154,7 +154,7 @@ def test_without_optuna_the_remedy_is_told(search, monkeypatch):
     assert ended.code == 2
     assert ended.stderr == (
         "error: search.sampler: tpe needs Optuna, which is not installed; install it with "
-        "pip install 'bnexp[search]', or choose random\n"
+        "pip install optuna, or choose random\n"
     )
     assert not Path("out").exists()
 

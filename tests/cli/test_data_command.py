@@ -127,7 +127,7 @@ def test_a_wrong_file_is_an_error(data):
 def test_an_unknown_name_is_a_usage_error():
     result = _run("get", "minst")
     assert result.exit_code == 2
-    assert "'digits', 'mnist', 'fashion-mnist', 'cifar10'" in result.stderr
+    assert "did you mean mnist?; allowed: digits, mnist, fashion-mnist, cifar10" in result.stderr
 
 
 @pytest.mark.parametrize("name", ["list", "get"])

@@ -104,5 +104,5 @@ def test_optuna_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
 
 def test_without_optuna_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(ConfigError, match=r"needs Optuna.*pip install 'bnexp\[search\]'"):
+    with pytest.raises(ConfigError, match=r"needs Optuna.*pip install optuna"):
         ask_trials(CONFIG, [], 1)
