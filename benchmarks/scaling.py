@@ -2,7 +2,8 @@
 
 Both clusters run all the time, and ``bnexp.sweep`` in this process takes turns on them with the
 local engine, whose workers it keeps: planning, training and writing results are measured, the start
-of Python is not. MNIST is looked for as ``bnexp`` does.
+of Python is not. Whatever has no turn is stopped: the processes of an idle cluster take some
+percents of a core. MNIST is looked for as ``bnexp`` does.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +30,29 @@ from bnexp.environment import ONE_THREAD
 CONFIG = Path(__file__).parent.parent / "configs" / "fig6-18.yaml"
 
 
+@dataclass
+class Cluster:
+    """A scheduler's address, and the groups of its processes and of its workers'."""
+
+    address: str = ""
+    groups: list[int] = field(default_factory=list)
+
+    @contextlib.contextmanager
+    def asleep(self) -> Iterator[None]:
+        """Stop all processes for a while."""
+        try:
+            for group in self.groups:
+                os.killpg(group, signal.SIGSTOP)
+            yield
+        finally:
+            for group in self.groups:
+                os.killpg(group, signal.SIGCONT)
+
+
 @contextlib.contextmanager
-def cluster(workers: int) -> Iterator[str]:
-    """Have a scheduler and so many workers; yields the address."""
+def cluster(workers: int) -> Iterator[Cluster]:
+    """Have a scheduler and so many workers."""
+    here = Cluster()
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as processes:
         about = Path(folder) / "scheduler.json"
 
@@ -39,7 +62,9 @@ def cluster(workers: int) -> Iterator[str]:
                 cwd=folder,
                 env={**os.environ, **ONE_THREAD},
                 stderr=subprocess.DEVNULL,
+                start_new_session=True,
             )
+            here.groups.append(process.pid)
             processes.callback(process.wait)
             processes.callback(process.terminate)
 
@@ -47,15 +72,18 @@ def cluster(workers: int) -> Iterator[str]:
         while not about.exists():
             time.sleep(0.1)
         time.sleep(0.5)
-        address = str(json.loads(about.read_text())["address"])
+        here.address = str(json.loads(about.read_text())["address"])
         for _ in range(workers):
-            start("worker", address, "--nthreads", "1")
-        yield address
+            start("worker", here.address, "--nthreads", "1")
+        yield here
 
 
-def sweep(options: dict[str, Any]) -> tuple[float, bytes]:
-    """Return the seconds of a sweep, and its metrics."""
-    with tempfile.TemporaryDirectory() as folder:
+def sweep(options: dict[str, Any], others: Sequence[Cluster]) -> tuple[float, bytes]:
+    """Return the seconds of a sweep while other clusters sleep, and its metrics."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as asleep:
+        for other in others:
+            asleep.enter_context(other.asleep())
+        time.sleep(1)  # until those that were woken have done what they had missed
         out = Path(folder) / "out"
         started = time.perf_counter()
         bnexp.sweep(CONFIG, output=out, **options)
@@ -65,20 +93,22 @@ def sweep(options: dict[str, Any]) -> tuple[float, bytes]:
 
 @click.command()
 @click.option("--rounds", default=3, show_default=True, help="How often each takes its turn.")
-def main(rounds: int) -> None:
+@click.option("--seeds", default=1, show_default=True, help="How many seeds, of 32 networks each.")
+def main(rounds: int, seeds: int) -> None:
     """Print the seconds of every contestant and the ratio of one worker to two."""
     seconds: dict[str, list[float]] = {}
     contents = set()
     with cluster(1) as one, cluster(2) as two:
         contestants: dict[str, dict[str, Any]] = {
-            "dask, 1 worker": {"engine": "dask", "address": one},
-            "dask, 2 workers": {"engine": "dask", "address": two},
+            "dask, 1 worker": {"engine": "dask", "address": one.address},
+            "dask, 2 workers": {"engine": "dask", "address": two.address},
             "local, 1 worker": {"jobs": 1},
             "local, 2 workers": {"jobs": 2},
         }
         for turn in range(rounds + 1):
             for name, options in contestants.items():
-                took, metrics = sweep(options)
+                others = [each for each in (one, two) if each.address != options.get("address")]
+                took, metrics = sweep({"seeds": seeds, **options}, others)
                 contents.add(metrics)
                 if turn:  # the first warms up workers, files and caches
                     seconds.setdefault(name, []).append(took)

@@ -6,6 +6,7 @@ them, and plots can read them, without NumPy and without a copy of anybody's sta
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -29,7 +30,7 @@ METRICS = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Record:
     """The metrics of one run at one evaluation.
 
@@ -53,7 +54,7 @@ class Record:
         return cls(int(row["epoch"]), int(row["step"]), metrics)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RunResult:
     """How one run ended.
 
@@ -101,7 +102,7 @@ class RunResult:
             step=int(row["step"]),
             seconds=float(row["seconds"]),
             message=str(row["message"]),
-            fingerprint=tuple(row["fingerprint"]),
+            fingerprint=tuple(map(sys.intern, row["fingerprint"])),
         )
 
 

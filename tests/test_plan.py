@@ -242,3 +242,14 @@ def test_multiply_adds_count_updates_and_evaluations():
     step = 100 * (3 * weights - 784 * 100)
     assert run_multiply_adds(config) == 191 * step + 20 * 1000 * weights
     assert BOOK["training"]["epochs"] == 2
+
+
+def test_the_configs_of_a_sweep_share_the_sections_that_are_equal():
+    plan = plan_sweep(load_text(SWEEP))
+    configs = [plan.runs[cell.run].config for cell in plan.cells]
+    for config, cell in zip(configs, plan.cells, strict=True):
+        assert config.init.scale == cell.values["init.scale"]
+        assert config.norm.kind == cell.values["norm.kind"]
+    for section in ("init", "norm"):
+        assert len({id(getattr(config, section)) for config in configs}) == 2
+    assert len({id(config.plot) for config in configs}) == 1

@@ -62,18 +62,26 @@ def resolve(config: Config) -> Config:
     return config.model_copy(update=sections) if sections else config
 
 
-def with_values(config: Config, values: Mapping[str, Any], seed: int | None = None) -> Config:
+def with_values(
+    config: Config,
+    values: Mapping[str, Any],
+    seed: int | None = None,
+    *,
+    known: dict[str, Any] | None = None,
+) -> Config:
     """Return the config of one cell: ``values`` set by dotted key, resolved, nothing else varied.
 
     ``seed`` replaces the config's. ``plot.panel`` and ``plot.arm``, which name axes, are cleared.
-    Cheap enough for sweeps of 10,000 cells. Raises ``ConfigMistakesError`` with a line for every
-    value that is not allowed and every conflict, each naming the cell.
+    Cheap enough for sweeps of 10,000 cells, whose configs share their sections where each is given
+    the same ``known``, empty at first, for the same config. Raises ``ConfigMistakesError`` with a
+    line for every value that is not allowed and every conflict, each naming the cell.
     """
     mistakes: list[str] = []
-    updates = _sections(config, values, mistakes)
+    known = {} if known is None else known
+    updates = _sections(config, values, mistakes, known)
     updates["sweep"] = _NO_SWEEP
     updates["search"] = _NO_SEARCH
-    updates["plot"] = PlotConfig(y=config.plot.y)
+    updates["plot"] = known.setdefault("plot", PlotConfig(y=config.plot.y))
     if seed is not None:
         if type(seed) is not int or not 0 <= seed < _SEED_END:
             mistakes.append(f"seed: {seed!r}; allowed: {allowed_values(LEAVES['seed'])}")
@@ -87,8 +95,10 @@ def with_values(config: Config, values: Mapping[str, Any], seed: int | None = No
     return resolve(cell)
 
 
-def _sections(config: Config, values: Mapping[str, Any], mistakes: list[str]) -> dict[str, Any]:
-    """Return the sections that ``values`` change, validated."""
+def _sections(
+    config: Config, values: Mapping[str, Any], mistakes: list[str], known: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the sections that ``values`` change, validated, or as they are ``known`` already."""
     changes: dict[str, dict[str, Any]] = {}
     for key, value in values.items():
         leaf = LEAVES.get(canonical_key(key))
@@ -99,9 +109,11 @@ def _sections(config: Config, values: Mapping[str, Any], mistakes: list[str]) ->
             changes.setdefault(leaf.section, {})[leaf.name] = value
     updates: dict[str, Any] = {}
     for section, changed in changes.items():
-        old = getattr(config, section)
+        old, name = getattr(config, section), f"{section}: {changed!r}"
         try:
-            updates[section] = type(old).model_validate({**old.__dict__, **changed})
+            if name not in known:
+                known[name] = type(old).model_validate({**old.__dict__, **changed})
+            updates[section] = known[name]
         except ValidationError as error:
             wrong = dict.fromkeys(f"{section}.{detail['loc'][0]}" for detail in error.errors())
             for key in wrong:

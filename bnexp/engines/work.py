@@ -33,7 +33,7 @@ class DataShelf:
     def __init__(self) -> None:
         self._key: object = None
         self._dataset: Dataset | None = None
-        self._is_verified = False
+        self.is_verified = False
 
     def load(self, stack: Stack, workplace: Workplace) -> Dataset:
         """Return the examples that the stack's runs need. Raises DatasetError."""
@@ -56,7 +56,7 @@ class DataShelf:
             keeps_order = augmented or takes_images
             self._dataset = dataset if keeps_order else drop_unused_features(dataset)
             self._key = key
-            self._is_verified = not workplace.verified
+            self.is_verified = not workplace.verified
         return self._dataset
 
     def verify(self, run: Run, workplace: Workplace) -> None:
@@ -64,10 +64,10 @@ class DataShelf:
 
         A checkpoint may outlive a driver that was killed before it knew. Raises DatasetError.
         """
-        if not self._is_verified:
+        if not self.is_verified:
             spec = needed_examples(run.config)
             verify_data(spec, facts_of(run.config.data), data_dir=workplace.data_dir)
-            self._is_verified = True
+            self.is_verified = True
 
 
 class Keeper(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from bnexp.config import resolve, with_values
 from bnexp.config.schema import Config
@@ -15,7 +16,7 @@ from bnexp.plan.work import Run
 AxisValue = bool | int | float | str | tuple["AxisValue", ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Cell:
     """One combination of axis values and a seed: a point of the sweep; ``run`` is the run's id.
 
@@ -54,10 +55,11 @@ def plan_sweep(config: Config) -> Plan:
     seeds = range(config.seed, config.seed + config.sweep.seeds)
     cells: list[Cell] = []
     runs: dict[str, Run] = {}
+    known: dict[str, Any] = {}
     for combination in itertools.product(*axes.values()):
         values = dict(zip(axes, combination, strict=True))
         for seed in seeds:
-            resolved = with_values(config, values, seed=seed)
+            resolved = with_values(config, values, seed=seed, known=known)
             run = Run(run_id(resolved), resolved)
             runs.setdefault(run.id, run)
             cells.append(Cell(values, seed, run.id))

@@ -18,7 +18,7 @@ _STEP_SECONDS = 2e-4
 _NORM_SECONDS = 4e-9
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Run:
     """What is trained: a fully resolved config without a sweep, and its id."""
 

@@ -147,26 +147,29 @@ class ResultsFolder:
     def ask(self, plan: Plan) -> None:
         """Ask for the cells of a plan of the same question, as the journal may have done before."""
         self.plan = plan
-        # Through JSON, as the journal's own entries went: tuples are lists there.
-        rows = json.loads(json.dumps([_cell_row(cell) for cell in plan.cells]))
-        entries = [entry for entry in self._journal.entries if "ask" in entry]
-        if plan.cells[0].trial is not None:  # a search asks for more and more
-            known = {row["trial"]: row for entry in entries for row in entry["cells"]}
-            rows = [row for row in rows if known.get(row["trial"]) != row]
-        ask = {
-            "question": question(plan.config, self.command),
-            "ask": plan.config.model_dump(mode="json"),
-            "cells": rows,
-        }
-        ask = json.loads(json.dumps(ask))
-        last = entries[-1] if entries else {}
-        if ask != last and (rows or ask["ask"] != last.get("ask")):
-            self._journal.append(ask)
+        self._note(plan)
         results = read_results(self.path, self._journal.entries)
         # A dictionary of our own, which grows: copied for each result, a large sweep would crawl.
         self._runs = dict(results.runs)
         self.results = replace(results, runs=self._runs)
         write_plan(self.results)
+
+    def _note(self, plan: Plan) -> None:
+        """See that the journal asks for the cells of a plan."""
+        asked = {
+            "question": question(plan.config, self.command),
+            "ask": plan.config.model_dump(mode="json"),
+            "cells": [_cell_row(cell) for cell in plan.cells],
+        }
+        # Through JSON, as the journal's own entries went: tuples are lists there.
+        ask: dict[str, Any] = json.loads(json.dumps(asked))
+        entries = [entry for entry in self._journal.entries if "ask" in entry]
+        if plan.cells[0].trial is not None:  # a search asks for more and more
+            known = {row["trial"]: row for entry in entries for row in entry["cells"]}
+            ask["cells"] = [row for row in ask["cells"] if known.get(row["trial"]) != row]
+        last = entries[-1] if entries else {}
+        if ask != last and (ask["cells"] or ask["ask"] != last.get("ask")):
+            self._journal.append(ask)
 
     def __enter__(self) -> ResultsFolder:
         return self

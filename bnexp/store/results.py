@@ -54,18 +54,23 @@ class Results:
 
     def rows(self) -> list[dict[str, Any]]:
         """Return one plain row per cell and record: the rows of ``metrics.csv``."""
+        return list(self.each_row())
+
+    def each_row(self) -> Iterator[dict[str, Any]]:
+        """Yield what ``rows`` returns: of a large sweep all of them take much memory."""
         metrics = self.metrics
-        return [
-            {**row, "epoch": record.epoch, "step": record.step}
-            | {name: record.metrics.get(name) for name in metrics}
-            for row, result in self._finished_cells()
-            for record in result.records
-        ]
+        for row, result in self._finished_cells():
+            for record in result.records:
+                values = {name: record.metrics.get(name) for name in metrics}
+                yield {**row, "epoch": record.epoch, "step": record.step, **values}
 
     def cell_rows(self) -> list[dict[str, Any]]:
         """Return one plain row per cell, with its status and final metrics: ``runs.csv``."""
+        return list(self.each_cell_row())
+
+    def each_cell_row(self) -> Iterator[dict[str, Any]]:
+        """Yield what ``cell_rows`` returns."""
         metrics = self.metrics
-        rows = []
         for cell in self.cells:
             result = self.runs.get(cell.run)
             row: dict[str, Any] = {**_number(cell), "run": cell.run, **cell.values}
@@ -74,8 +79,7 @@ class Results:
             row["epoch"] = result.epoch if result else None
             row["step"] = result.step if result else None
             final = result.final if result else {}
-            rows.append(row | {name: final.get(name) for name in metrics})
-        return rows
+            yield row | {name: final.get(name) for name in metrics}
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the columns of ``rows()`` as arrays; a metric that a record lacks is NaN."""

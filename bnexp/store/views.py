@@ -9,13 +9,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from bnexp.config import dump_config
 from bnexp.environment import describe_environment
-from bnexp.files import remove_leftovers, write_atomically
+from bnexp.files import atomic_file, remove_leftovers, write_atomically, writing
 from bnexp.store.results import Results
 from bnexp.store.search import SearchResults
 
@@ -34,15 +34,15 @@ def write_views(results: Results) -> None:
     metrics = list(results.metrics)
     is_search = isinstance(results, SearchResults)
     columns = [*(["trial"] if is_search else []), "run", *axes, "seed"]
-    tables = {
-        METRICS_CSV: ([*columns, "epoch", "step", *metrics], results.rows()),
-        RUNS_CSV: ([*columns, "status", "epoch", "step", *metrics], results.cell_rows()),
+    tables: dict[str, tuple[Sequence[str], Iterable[Mapping[str, Any]]]] = {
+        METRICS_CSV: ([*columns, "epoch", "step", *metrics], results.each_row()),
+        RUNS_CSV: ([*columns, "status", "epoch", "step", *metrics], results.each_cell_row()),
     }
     if isinstance(results, SearchResults):
-        rows = results.trial_rows()
-        tables[TRIALS_CSV] = (list(rows[0]), rows)
+        trials = results.trial_rows()
+        tables[TRIALS_CSV] = (list(trials[0]), trials)
     for name, (header, rows) in tables.items():
-        write_atomically(results.folder / name, _csv(header, rows))
+        _write_csv(results.folder / name, header, rows)
 
 
 def write_plan(results: Results) -> None:
@@ -58,13 +58,14 @@ def remove_view_leftovers(folder: Path) -> None:
         remove_leftovers(folder, name)
 
 
-def _csv(header: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    for row in rows:
-        writer.writerow([_cell(row[name]) for name in header])
-    return text.getvalue()
+def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write a table row by row: as one text a large sweep's would take much memory."""
+    with writing(path), atomic_file(path) as file:
+        text = io.TextIOWrapper(file, "utf-8", newline="")
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows([_cell(row[name]) for name in header] for row in rows)
+        text.detach()
 
 
 def _cell(value: Any) -> Any:

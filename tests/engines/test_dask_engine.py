@@ -160,6 +160,13 @@ def test_a_bell_that_never_rings_costs_half_a_second(
     assert bits(train(stacks_of(plan, 2), cluster.address)) == bits(inline(stacks_of(plan)))
 
 
+def test_the_end_is_heard_at_once(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bnexp.engines.dask.engine._POLL_SECONDS", 30.0)
+    started = time.monotonic()
+    assert train(stacks_of(make_plan(AXES)), cluster.address)
+    assert time.monotonic() - started < 15
+
+
 def test_a_worker_of_ours_that_dies_is_replaced(tmp_path: Path) -> None:
     plan = make_plan(AXES, training__epochs=30)
     killed: set[int] = set()
@@ -268,6 +275,28 @@ work.load_prepared = load_prepared
         results = train(stacks_of(plan), cluster.address)
     assert bits(results) == bits(inline(stacks_of(plan)))
     assert (tmp_path / "loads").read_text() == "[1]\n"
+
+
+def test_a_worker_keeps_what_it_has_read_for_the_sweep_that_follows(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("""
+import bnexp.engines.work as work, pathlib
+original = work.load_prepared
+def load_prepared(spec, *arguments, **options):
+    with pathlib.Path(__file__).with_name("loads").open("a") as file:
+        file.write(f"{spec.name}\\n")
+    return original(spec, *arguments, **options)
+work.load_prepared = load_prepared
+""")
+    x, y = np.random.default_rng(0).random((60, 6), dtype=np.float32), np.arange(60) % 3
+    np.savez(tmp_path / "own.npz", x_train=x, y_train=y, x_test=x[:9], y_test=y[:9])
+    place = {"name": "npz", "path": str(tmp_path / "own.npz")}
+    plans = [make_plan(AXES), make_plan(AXES, data=place, network__layers=[8])]
+    with dask_cluster(0) as cluster:
+        cluster.hire(1, path=str(tmp_path))
+        for plan in (plans[0], plans[0], plans[1], plans[1]):
+            assert bits(train(stacks_of(plan), cluster.address)) == bits(inline(stacks_of(plan)))
+    # A user's own may change; the other was there in the second sweep.
+    assert (tmp_path / "loads").read_text().split() == ["digits", "npz", "npz"]
 
 
 def test_a_driver_that_is_killed_leaves_the_cluster_idle(cluster: Cluster, tmp_path: Path) -> None:

@@ -192,14 +192,14 @@ class Desk:
             self.ended.add(event.result.run)
             self.tell(event)
 
-    async def _answer(self, address: str, slot: str, version: str, marks: str) -> None:
+    async def _answer(self, address: str, slot: str, key: str, version: str, marks: str) -> None:
         """Give a slot that is ready the next stack, or tell it that there is none."""
         self._compare(address, version, marks)
         self.slots.killed = 0
-        work = None
-        while self.waiting and not self.is_halted and not (work and work.stack.runs):
-            work = self.waiting.popleft().without(self.ended)
-        if work is None or not work.stack.runs:
+        work = self._next() if self.slots.begin(key) else None
+        if work is None:
+            if not self.waiting:
+                await self.slots.drop_others()
             await self._call(address, remote.give, self.topic, slot, None)
             return
         self.out[address, slot] = work
@@ -211,6 +211,14 @@ class Desk:
             if not taken and (address, slot) in self.out:
                 del self.out[address, slot]
                 self.waiting.appendleft(work)
+
+    def _next(self) -> Work | None:
+        """Take the next stack that has runs to train, if any."""
+        while self.waiting and not self.is_halted:
+            work = self.waiting.popleft().without(self.ended)
+            if work.stack.runs:
+                return work
+        return None
 
     def _compare(self, address: str, version: str, marks: str) -> None:
         """Refuse a worker with another bnexp, and say aloud, once, what may change last bits."""

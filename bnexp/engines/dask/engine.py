@@ -46,9 +46,10 @@ class DaskEngine:
 
     def train(self, stacks: Sequence[Stack], stop: threading.Event) -> Generator[Event, None, None]:
         """See ``Engine.train``. Raises, too, what ends a sweep on a cluster."""
-        events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         desk = self._loop.wait(self._open(stacks, events))
         sweep = self._loop.start(desk.run())
+        sweep.add_done_callback(lambda _: events.put(None))  # nobody waits for more
         halt = threading.Event()
 
         def halt_once() -> None:
@@ -61,14 +62,15 @@ class DaskEngine:
                 if stop.is_set():
                     halt_once()
                 with contextlib.suppress(queue.Empty):
-                    yield events.get(timeout=_POLL_SECONDS)
+                    if (event := events.get(timeout=_POLL_SECONDS)) is not None:
+                        yield event
             sweep.result()
         finally:
             halt_once()
             with contextlib.suppress(Exception):
                 sweep.result()
 
-    async def _open(self, stacks: Sequence[Stack], events: queue.SimpleQueue[Event]) -> Desk:
+    async def _open(self, stacks: Sequence[Stack], events: queue.SimpleQueue[Event | None]) -> Desk:
         return Desk(self._client, stacks, self.workplace, tell=events.put, **self._options)
 
 

@@ -20,15 +20,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from bnexp.config.network import facts_of
-from bnexp.data import Dataset
 from bnexp.describe import DatasetFacts
-from bnexp.engines.base import Event, Workplace, needed_examples
+from bnexp.engines.base import Event, Progress, Workplace, needed_examples
+from bnexp.engines.dask.shelf import rest
 from bnexp.engines.inline import one_blas_thread
 from bnexp.engines.messages import encode_error
-from bnexp.engines.work import DataShelf, work_on
+from bnexp.engines.work import work_on
 from bnexp.environment import fingerprint
-from bnexp.errors import BnexpError, DatasetError
+from bnexp.errors import BnexpError
 from bnexp.plan.work import Stack
 from bnexp.records import RunState
 from bnexp.version import __version__
@@ -55,47 +54,17 @@ class Task:
 class News:
     """One message of a slot: it is ready, something happened, states to keep, or it is through.
 
+    ``ready`` is the key of its task, the version of bnexp and the fingerprint of the worker.
     ``number`` counts a worker's messages, so that none is heard twice.
     """
 
     slot: str
     number: int = 0
-    ready: tuple[str, str] | None = None
+    ready: tuple[str, str, str] | None = None
     event: Event | None = None
     states: Mapping[str, RunState] | None = None
     error: Mapping[str, Any] | None = None
     is_through: bool = False
-
-
-class _Shelf(DataShelf):
-    """Examples for all slots of a worker, read once; whose they are is checked here."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._guard = threading.Lock()
-        self.expected: dict[object, DatasetFacts] = {}
-        self._checked: set[object] = set()
-
-    def load(self, stack: Stack, workplace: Workplace) -> Dataset:
-        """See ``DataShelf``; nobody else has verified the data that are here.
-
-        A user's own must be those that the driver has seen.
-        """
-        with self._guard:
-            spec = needed_examples(stack.runs[0].config)
-            place = (spec.path, spec.test_path)
-            if spec.path is not None and place not in self._checked:
-                found = facts_of(stack.runs[0].config.data)
-                if found.content != self.expected[place].content:
-                    files = " or ".join(path for path in place if path)
-                    raise DatasetError(
-                        f"{files}: not the data that the sweep was planned with; put a copy of "
-                        "those there"
-                    )
-                self._checked.add(place)
-            dataset = super().load(stack, workplace)
-            self.verify(stack.runs[0], workplace)
-            return dataset
 
 
 @dataclass
@@ -114,27 +83,36 @@ class _Session:
         self.worker = worker
         self.topic = topic
         self.name = uuid.uuid4().hex
-        self.shelf = _Shelf()
+        self.shelf = rest.take()
         self.slots: dict[str, _Slot] = {}
         self._guard = threading.Lock()
         self._news: deque[News] = deque()
         self._count = 0
+        self._has_rung = False
 
     def post(self, news: News) -> None:
-        """Put news into the mailbox, and ring; older states of the same slot are not needed."""
+        """Put news into the mailbox; older states of the same slot are not needed.
+
+        Ring, unless the driver was called already or may take its time: every ring and what follows
+        from it costs the driver, the scheduler and this worker a millisecond of training or more.
+        """
         with self._guard:
             if news.states is not None:
                 kept = [old for old in self._news if not (old.states and old.slot == news.slot)]
                 self._news = deque(kept)
             self._count += 1
             self._news.append(replace(news, number=self._count))
-        self.worker.log_event(self.topic, self.worker.address)
+            rings = not (self._has_rung or isinstance(news.event, Progress))
+            self._has_rung |= rings
+        if rings:
+            self.worker.log_event(self.topic, self.worker.address)
 
     def collect(self, name: str, after: int) -> list[News]:
         """Return the news since number ``after`` of this session, and forget those before."""
         with self._guard:
             while name == self.name and self._news and self._news[0].number <= after:
                 self._news.popleft()
+            self._has_rung = False
             return list(self._news)
 
 
@@ -158,14 +136,14 @@ def serve(topic: str) -> None:
     watch.start()
     try:
         with one_blas_thread.held():
-            while _train_one(session, name, slot):
+            while _train_one(session, name, str(key), slot):
                 pass
     finally:
         over.set()
         with _guard:
             del session.slots[name]
             if slot.is_orphan and not session.slots:
-                _sessions.pop(topic, None)
+                _drop(topic)
 
 
 def _keep_freed_memory() -> None:
@@ -191,9 +169,9 @@ def _watch(worker: Worker, key: Any, slot: _Slot, over: threading.Event) -> None
             slot.stop.set()
 
 
-def _train_one(session: _Session, name: str, slot: _Slot) -> bool:
+def _train_one(session: _Session, name: str, key: str, slot: _Slot) -> bool:
     """Ask for a stack and train it; return whether to ask for another."""
-    session.post(News(name, ready=(__version__, fingerprint())))
+    session.post(News(name, ready=(key, __version__, fingerprint())))
     while True:
         try:
             task = slot.given.get(timeout=_POLL_SECONDS)
@@ -271,4 +249,10 @@ def halt(topic: str) -> None:
 def forget(topic: str) -> None:
     """Drop a session: nobody will collect from it again."""
     halt(topic)
-    _sessions.pop(topic, None)
+    _drop(topic)
+
+
+def _drop(topic: str) -> None:
+    session = _sessions.pop(topic, None)
+    if session:
+        rest.keep(session.shelf)

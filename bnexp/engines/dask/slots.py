@@ -43,6 +43,7 @@ class Slots:
         #: How many died since a slot last had something to say.
         self.killed = 0
         self._futures: dict[str, Future[None]] = {}
+        self._begun: set[str] = set()
 
     def fill(self, wanted: int) -> None:
         """Have so many slots."""
@@ -51,6 +52,20 @@ class Slots:
             self._futures[key] = self.client.submit(
                 eval, words("serve", self.topic), key=key, pure=False
             )
+
+    def begin(self, key: str) -> bool:
+        """Note that a slot has come to a worker; return whether it is still wanted."""
+        self._begun.add(key)
+        return key in self._futures
+
+    async def drop_others(self) -> None:
+        """Cancel the slots that have not begun: nothing is left for them.
+
+        Each would begin, ask and end, beside those that train what is out.
+        """
+        others = [self._futures.pop(key) for key in self._futures.keys() - self._begun]
+        if others:
+            await self.client.cancel(others, force=True)
 
     async def check(self) -> None:
         """Forget slots that are over. Raises ClusterError, or ConfigError, where they fail."""

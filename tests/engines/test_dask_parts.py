@@ -1,0 +1,87 @@
+"""Parts of the Dask engine without a cluster: bells, slots, and what rests between sweeps."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from bnexp.engines.base import Progress, RunEnded
+from bnexp.engines.dask import remote, shelf
+from bnexp.engines.dask.slots import Slots
+from bnexp.records import RunResult
+
+NEWS = remote.News("slot", event=RunEnded(RunResult("run", "done", (), epoch=1, step=1)))
+
+
+@pytest.fixture
+def bells() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def session(bells: list[str]) -> remote._Session:
+    worker: Any = SimpleNamespace(address="here", log_event=lambda *event: bells.append(event[1]))
+    return remote._Session(worker, "topic")
+
+
+def test_a_worker_rings_once_until_its_mailbox_is_emptied(
+    session: remote._Session, bells: list[str]
+) -> None:
+    session.post(NEWS)
+    session.post(NEWS)
+    assert bells == ["here"]
+    assert [news.number for news in session.collect(session.name, 0)] == [1, 2]
+    session.post(NEWS)
+    assert bells == ["here", "here"]
+    assert [news.number for news in session.collect(session.name, 2)] == [3]
+
+
+def test_an_epoch_rings_no_bell_and_is_not_lost(session: remote._Session, bells: list[str]) -> None:
+    session.post(remote.News("slot", event=Progress(1, 1)))
+    assert not bells
+    session.post(NEWS)
+    assert bells == ["here"]
+    assert len(session.collect(session.name, 0)) == 2
+
+
+class FakeClient:
+    def __init__(self) -> None:
+        self.cancelled: list[str] = []
+
+    def submit(self, *_: object, key: str, pure: bool) -> str:
+        return key
+
+    async def cancel(self, futures: list[str], force: bool) -> None:
+        self.cancelled += futures
+
+
+def test_slots_that_find_nothing_left_are_taken_back_before_they_begin() -> None:
+    client: Any = FakeClient()
+    slots = Slots(client, "topic", None)
+    slots.fill(3)
+    first, *others = slots._futures
+    assert slots.begin(first)
+    asyncio.run(slots.drop_others())
+    assert sorted(client.cancelled) == sorted(others)
+    assert list(slots._futures) == [first]
+    assert not slots.begin(others[0])  # it had begun, unheard
+
+
+def test_examples_rest_for_a_while_and_only_verified_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    rest, read = shelf.Rest(), shelf.Shelf()
+    rest.keep(read)
+    assert rest.take() is not read
+    read.is_verified = True
+    rest.keep(read)
+    assert rest.take() is read
+    assert rest.take() is not read
+    monkeypatch.setattr(shelf, "_KEPT_SECONDS", 0.01)
+    rest.keep(read)
+    deadline = time.monotonic() + 5
+    while rest._shelf is not None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert rest._shelf is None
