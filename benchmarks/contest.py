@@ -216,14 +216,15 @@ def _timed(team: Team, entry: Times, bounds: Bounds) -> float:
 def time_command(words: Sequence[str], environment: Mapping[str, str] | None = None) -> float:
     """Return the seconds of ``python words...``; {folder} becomes a new folder's path.
 
-    Raises ContestError when it fails.
+    Python keeps what it compiles, as it does for a user, whatever the environment says: the first
+    time pays for that. Raises ContestError when it fails.
     """
+    environment = {**os.environ, **(environment or {})}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, *(word.replace("{folder}", folder) for word in words)]
         started = time.perf_counter()
-        done = subprocess.run(
-            command, cwd=ROOT, env={**os.environ, **(environment or {})}, capture_output=True
-        )
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True)
         seconds = time.perf_counter() - started
     if done.returncode:
         raise ContestError(f"{' '.join(command)} failed: {done.stderr.decode(errors='replace')}")
