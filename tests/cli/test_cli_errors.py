@@ -133,6 +133,7 @@ WRONG = [
     ("run tiny.yml", 2, "tiny.yml: no such file, did you mean tiny.yaml?"),
     ("run other", 2, "other: no such file; give the path of a YAML config"),
     ("run tiny", 2, "tiny: no such file, did you mean tiny.yaml?"),
+    ("run shipped", 2, "shipped: no such file, did you mean configs/shipped.yaml?"),
     ("data list --data-dir no", 3, "data folder no (--data-dir): there is no such folder"),
 ]
 CHECKED_FIRST = [one for one in WRONG if one[0].startswith("sweep") and one[1] == 2]
@@ -140,10 +141,12 @@ CHECKED_FIRST = [one for one in WRONG if one[0].startswith("sweep") and one[1] =
 
 @pytest.fixture
 def messy(pair):
-    """A room with results, an empty file and a folder with somebody's file in it."""
+    """A room with results, an empty file, a folder with a letter and one with a config."""
     Path("empty").touch()
     Path("folder").mkdir()
     Path("folder/letter.txt").write_text("Dear Emma")
+    Path("configs").mkdir()
+    Path("configs/shipped.yaml").touch()
     return pair
 
 
