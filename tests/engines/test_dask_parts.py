@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from bnexp.engines.base import Progress, RunEnded
+from bnexp.engines.base import Progress, RunEnded, Workplace
 from bnexp.engines.dask import remote, shelf
+from bnexp.engines.dask.desk import Desk
 from bnexp.engines.dask.slots import Slots
 from bnexp.records import RunResult
 
@@ -57,6 +58,45 @@ class FakeClient:
 
     async def cancel(self, futures: list[str], force: bool) -> None:
         self.cancelled += futures
+
+    async def nthreads(self) -> dict[str, int]:
+        return {}
+
+    async def run(self, *_: object, **__: object) -> dict[str, object]:
+        return {}
+
+    def subscribe_topic(self, *_: object) -> None:
+        pass
+
+    unsubscribe_topic = subscribe_topic
+
+
+def test_a_bell_after_the_sweep_is_not_answered() -> None:
+    """A slot told that nothing is left would end as if it were wanted, and leave its session."""
+    client: Any = FakeClient()
+
+    async def sweep() -> None:
+        desk = Desk(client, [], Workplace(), tell=lambda _: None)
+        await desk.run()
+        desk._ring((0, "here"))
+        assert not desk._calls
+
+    asyncio.run(sweep())
+
+
+def test_a_second_slot_joins_the_session_that_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = shelf.Shelf()
+    read.is_verified = True
+    monkeypatch.setattr(remote, "_train_one", lambda *_: False)
+    monkeypatch.setattr(remote, "_sessions", {})
+    worker: Any = SimpleNamespace(get_current_task=lambda: "key")
+    monkeypatch.setattr("distributed.get_worker", lambda: worker)
+    remote.serve("topic")
+    session = remote._sessions["topic"]
+    shelf.rest.keep(read)
+    remote.serve("topic")
+    assert remote._sessions == {"topic": session}
+    assert shelf.rest.take() is read  # which is another sweep's to take
 
 
 def test_slots_that_find_nothing_left_are_taken_back_before_they_begin() -> None:

@@ -72,6 +72,7 @@ class Desk:
         self.slots = Slots(client, self.topic, most)
         self.failure: BaseException | None = None
         self.is_halted = False
+        self._is_over = False
         self._wake = asyncio.Event()
         #: The session at each worker's address, and the number of its last news.
         self._heard: dict[str, tuple[str, int]] = {}
@@ -91,6 +92,7 @@ class Desk:
             if self.is_halted:
                 await self._halt()
         finally:
+            self._is_over = True
             beside = [watch, *self._calls.values()]
             for task in beside:
                 task.cancel()
@@ -142,6 +144,10 @@ class Desk:
         self._collect_soon(event[1])
 
     def _collect_soon(self, address: str) -> None:
+        if self._is_over:
+            # A slot that began meanwhile is to see that it is cancelled: told that nothing is
+            # left it would end like any other, and leave its session, which nobody drops.
+            return
         self._rung.add(address)
         if address not in self._calls:
             call = self._guarded(self._collect, address)

@@ -127,7 +127,8 @@ def serve(topic: str) -> None:
     worker = get_worker()
     name, slot = uuid.uuid4().hex, _Slot()
     with _guard:
-        session = _sessions.setdefault(topic, _Session(worker, topic))
+        session = _sessions.get(topic) or _Session(worker, topic)
+        _sessions[topic] = session
         session.slots[name] = slot
     _keep_freed_memory()
     over = threading.Event()
@@ -249,7 +250,8 @@ def halt(topic: str) -> None:
 def forget(topic: str) -> None:
     """Drop a session: nobody will collect from it again."""
     halt(topic)
-    _drop(topic)
+    with _guard:
+        _drop(topic)
 
 
 def _drop(topic: str) -> None:
