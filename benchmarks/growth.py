@@ -99,7 +99,7 @@ def sweep_apart(runs: int) -> dict[str, float]:
 def stack_timer(axes: Sequence[str], overrides: Sequence[str]) -> Callable[[], float]:
     """Return a function that trains the runs of a sweep as one stack and returns the seconds."""
     from bnexp.config import load_sweep
-    from bnexp.engines.base import RunEnded, Workplace
+    from bnexp.engines.base import Flags, RunEnded, Workplace
     from bnexp.engines.work import DataShelf, work_on
     from bnexp.plan import Stack, plan_sweep
 
@@ -110,7 +110,7 @@ def stack_timer(axes: Sequence[str], overrides: Sequence[str]) -> Callable[[], f
 
     def run() -> float:
         started = time.perf_counter()
-        events = list(work_on(stack, workplace, shelf, threading.Event()))
+        events = list(work_on(stack, workplace, shelf, Flags()))
         seconds = time.perf_counter() - started
         ends = [event.result.status for event in events if isinstance(event, RunEnded)]
         if len(ends) != len(stack.runs) or "failed" in ends:

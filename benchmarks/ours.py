@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import tempfile
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -81,7 +80,7 @@ def prepare(task: Task) -> Callable[[], Result]:
 
 def _prepare_fit(config: str, task: Task) -> Callable[[], Result]:
     from bnexp.config import load_run, load_sweep
-    from bnexp.engines.base import RunEnded, Workplace
+    from bnexp.engines.base import Flags, RunEnded, Workplace
     from bnexp.engines.work import DataShelf, work_on
     from bnexp.environment import threads_for
     from bnexp.plan import Stack, plan_run, plan_sweep
@@ -99,7 +98,7 @@ def _prepare_fit(config: str, task: Task) -> Callable[[], Result]:
     shelf.load(stack, workplace)
 
     def run() -> Result:
-        events = list(work_on(stack, workplace, shelf, threading.Event()))
+        events = list(work_on(stack, workplace, shelf, Flags()))
         return _summary(event.result for event in events if isinstance(event, RunEnded))
 
     return run

@@ -18,7 +18,7 @@ from sweeps import bits, config_text, make_plan, python, reading, wait_until
 from bnexp import driver
 from bnexp.driver import Options, Watcher, train_plan
 from bnexp.engines import Progress
-from bnexp.engines.base import Workplace
+from bnexp.engines.base import Flags, Workplace
 from bnexp.engines.work import DataShelf, work_on
 from bnexp.errors import DatasetError, InterruptedRunError, ResultsError
 from bnexp.interrupts import signals
@@ -317,7 +317,7 @@ def test_no_checkpoint_is_kept_of_data_that_turn_out_wrong(
     workplace = Workplace(None, tmp_path / "kept", checkpoint_seconds=0, verified=True)
 
     def train() -> None:
-        for _ in work_on(stack, workplace, DataShelf(), threading.Event()):
+        for _ in work_on(stack, workplace, DataShelf(), Flags()):
             pass
 
     images.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))

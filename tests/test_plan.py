@@ -208,8 +208,6 @@ def test_heavy_work_is_cut_so_that_all_workers_end_together():
     for jobs in (2, 3, 4):
         stacks = cut_stacks(runs, jobs=jobs)
         assert sum(len(stack.runs) for stack in stacks) == 16
-        # A stack may end early, when its runs diverge: the last ones are small, to fill the gap.
-        assert stacks[-1].seconds <= sum(stack.seconds for stack in stacks) / jobs / 2
         workers = [0.0] * jobs
         for stack in stacks:
             workers[workers.index(min(workers))] += stack.seconds

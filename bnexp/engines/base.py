@@ -41,7 +41,26 @@ class Trouble:
     message: str
 
 
-Event = Progress | RunEnded | Trouble
+@dataclass(frozen=True)
+class HandedOver:
+    """A stack has let go of some of its runs at the end of an epoch; a checkpoint has them.
+
+    The engine asked for it, and has them trained elsewhere; the driver need not know.
+    """
+
+    runs: tuple[str, ...]
+    epoch: int
+
+
+Event = Progress | RunEnded | Trouble | HandedOver
+
+
+@dataclass(frozen=True)
+class Flags:
+    """What a worker in training is told: to stop, or to share its runs with one that has none."""
+
+    stop: threading.Event = field(default_factory=threading.Event)
+    share: threading.Event = field(default_factory=threading.Event)
 
 
 def failures(runs: Iterable[Run], message: str) -> Iterator[RunEnded]:

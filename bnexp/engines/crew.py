@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bnexp.engines.base import Workplace
-from bnexp.engines.messages import REST, encode_task, read_answer
+from bnexp.engines.messages import REST, SHARE, encode_task, read_answer
 from bnexp.environment import ONE_THREAD
 from bnexp.errors import OutputError
 from bnexp.plan.work import Stack
@@ -87,6 +87,10 @@ class Worker:
         """Hand the worker a stack; a worker that is gone is noticed by its reader."""
         self.stack, self.tries = stack, tries
         self._say(encode_task(stack, workplace))
+
+    def share(self) -> None:
+        """Ask the worker to let go of some of its runs, if that is worth it."""
+        self._say(SHARE)
 
     def rest(self) -> None:
         """Have the worker forget its data and wait."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from bnexp.engines.base import Event, Workplace
+from bnexp.engines.base import Event, Flags, Workplace
 from bnexp.engines.work import DataShelf, work_on
 from bnexp.environment import threads_for
 from bnexp.plan.work import Stack
@@ -65,4 +65,4 @@ class InlineEngine:
             if stop.is_set():
                 return
             with one_blas_thread.held():
-                yield from work_on(stack, workplace, shelf, stop)
+                yield from work_on(stack, workplace, shelf, Flags(stop))

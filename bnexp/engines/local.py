@@ -15,7 +15,16 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bnexp.engines.base import RETRIES, Event, RunEnded, Trouble, Workplace, failures
+from bnexp.engines.base import (
+    RETRIES,
+    Event,
+    HandedOver,
+    Progress,
+    RunEnded,
+    Trouble,
+    Workplace,
+    failures,
+)
 from bnexp.engines.crew import Answers, Crew, Worker
 from bnexp.engines.messages import decode_error, decode_event
 from bnexp.environment import threads_for
@@ -52,13 +61,14 @@ class LocalEngine:
                     worker, message = answers.get(timeout=_POLL_SECONDS)
                 except queue.Empty:
                     continue
-                if message is not None:
-                    yield from self._hear(worker, message, waiting)
-                    continue
-                workers.discard(worker)
-                worker.ask_to_stop()
-                yield from _mourn(worker, waiting)
-                if waiting:
+                if message is None:
+                    workers.discard(worker)
+                    worker.ask_to_stop()
+                    yield from _mourn(worker, waiting)
+                else:
+                    yield from _hear(worker, message, waiting)
+                self._deal(workers, waiting)
+                if waiting and len(workers) < self.jobs:
                     self._hire(crew, workers, answers, waiting)
         finally:
             crew.release(workers)
@@ -76,24 +86,42 @@ class LocalEngine:
         workers.add(worker := crew.hire(answers))
         worker.give(*waiting.popleft(), self.workplace)
 
-    def _hear(
-        self, worker: Worker, message: Mapping[str, Any], waiting: deque[tuple[Stack, int]]
-    ) -> Iterator[Event]:
-        if "error" in message:
-            raise decode_error(message)
-        if "finished" in message:
-            worker.stack = None
-            if waiting:
-                worker.give(*waiting.popleft(), self.workplace)
-            return
-        event = decode_event(message)
-        if isinstance(event, RunEnded) and worker.stack:
-            worker.stack = _without(worker.stack, event.result.run)
-        yield event
+    def _deal(self, workers: set[Worker], waiting: deque[tuple[Stack, int]]) -> None:
+        """Give idle workers what waits; when nothing does, ask the busiest to share."""
+        idle = [worker for worker in workers if worker.stack is None]
+        while idle and waiting:
+            idle.pop().give(*waiting.popleft(), self.workplace)
+        if idle:
+            left = {w: w.stack.seconds for w in workers if w.stack and len(w.stack.runs) > 1}
+            if left:
+                max(left, key=left.__getitem__).share()
 
 
-def _without(stack: Stack, run: str) -> Stack:
-    return replace(stack, runs=tuple(r for r in stack.runs if r.id != run))
+def _hear(
+    worker: Worker, message: Mapping[str, Any], waiting: deque[tuple[Stack, int]]
+) -> Iterator[Event]:
+    """Note what a worker has of its stack, and yield what the driver should know."""
+    if "error" in message:
+        raise decode_error(message)
+    if "finished" in message:
+        worker.stack = None
+        return
+    event, stack = decode_event(message), worker.stack
+    assert stack
+    if isinstance(event, RunEnded):
+        worker.stack = _without(stack, {event.result.run})
+    elif isinstance(event, Progress):
+        worker.stack = replace(stack, start_epoch=event.epoch)
+    elif isinstance(event, HandedOver):
+        worker.stack = _without(stack, set(event.runs))
+        given = _without(stack, {run.id for run in worker.stack.runs})
+        waiting.append((replace(given, start_epoch=event.epoch), 0))
+        return
+    yield event
+
+
+def _without(stack: Stack, runs: set[str]) -> Stack:
+    return replace(stack, runs=tuple(run for run in stack.runs if run.id not in runs))
 
 
 def _mourn(worker: Worker, waiting: deque[tuple[Stack, int]]) -> Iterator[Event]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bnexp import errors
-from bnexp.engines.base import Event, Progress, RunEnded, Trouble, Workplace
+from bnexp.engines.base import Event, HandedOver, Progress, RunEnded, Trouble, Workplace
 from bnexp.plan.work import Run, Stack
 from bnexp.records import Record, RunResult
 
@@ -25,6 +25,8 @@ _MARK = "\x1e"
 FINISHED = {"finished": True}
 #: Asks a worker to forget its data until the next task.
 REST = "null"
+#: Asks a worker in training to let go of runs, for one that has none.
+SHARE = '"share"'
 
 
 def write_answer(message: Mapping[str, Any]) -> str:
@@ -90,6 +92,8 @@ def encode_event(event: Event) -> dict[str, Any]:
         return {"epoch": event.epoch, "active": event.active, "records": records}
     if isinstance(event, RunEnded):
         return {"result": event.result.to_json()}
+    if isinstance(event, HandedOver):
+        return {"epoch": event.epoch, "handed_over": list(event.runs)}
     return {"trouble": event.message}
 
 
@@ -111,6 +115,8 @@ def decode_event(message: Mapping[str, Any]) -> Event:
         return RunEnded(RunResult.from_json(message["result"]))
     if "trouble" in message:
         return Trouble(message["trouble"])
+    if "handed_over" in message:
+        return HandedOver(tuple(message["handed_over"]), message["epoch"])
     records = {run: Record.from_json(record) for run, record in message["records"].items()}
     return Progress(message["epoch"], message["active"], records)
 

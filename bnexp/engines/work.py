@@ -15,14 +15,25 @@ from bnexp.data import Dataset
 from bnexp.data.files import verify_data
 from bnexp.data.layout import drop_unused_features
 from bnexp.data.prepare import load_prepared
-from bnexp.engines.base import Event, Progress, RunEnded, Workplace, failures, needed_examples
+from bnexp.engines.base import (
+    Event,
+    Flags,
+    HandedOver,
+    Progress,
+    RunEnded,
+    Workplace,
+    failures,
+    needed_examples,
+)
 from bnexp.environment import fingerprint
 from bnexp.errors import BnexpError
 from bnexp.plan.work import Run, Stack
 from bnexp.records import RunResult, RunState
 from bnexp.store.checkpoints import read_states, write_states
-from bnexp.train import train_stack
+from bnexp.train import EpochEnd, train_stack
 
+#: Seconds of training left in a stack from which on it pays to share them with another worker.
+_WORTH_SHARING = 0.1
 #: How long training goes on after it was told to stop, to end its epoch.
 _SECONDS_TO_END_EPOCH = 0.4
 
@@ -101,12 +112,13 @@ def work_on(
     stack: Stack,
     workplace: Workplace,
     shelf: DataShelf,
-    stop: threading.Event,
+    flags: Flags,
     keeper: Keeper | None = None,
 ) -> Iterator[Event]:
     """Train a stack from its checkpoint, if any, and keep one as it goes.
 
-    Checkpoints are the ``keeper``'s, or in the workplace's folder. Whatever goes wrong in training
+    Checkpoints are the ``keeper``'s, or in the workplace's folder. Asked to share, it lets half of
+    its runs go, if there are two or more and enough is left to do. Whatever goes wrong in training
     ends the stack's remaining runs as failed; only what bnexp expects (a dataset that cannot be
     read, a folder that cannot be written) is raised.
     """
@@ -114,9 +126,11 @@ def work_on(
     if keeper is None and workplace.checkpoints:
         keeper = FolderKeeper(workplace.checkpoints)
     try:
-        for event in _train(stack, workplace, shelf, stop, keeper):
+        for event in _train(stack, workplace, shelf, flags, keeper):
             if isinstance(event, RunEnded):
                 del remaining[event.result.run]
+            elif isinstance(event, HandedOver):
+                remaining = {run: remaining[run] for run in remaining if run not in event.runs}
             yield event
     except BnexpError:
         raise
@@ -131,14 +145,14 @@ def _train(
     stack: Stack,
     workplace: Workplace,
     shelf: DataShelf,
-    stop: threading.Event,
+    flags: Flags,
     keeper: Keeper | None,
 ) -> Iterator[Event]:
     states = keeper.read([run.id for run in stack.runs]) if keeper else {}
     for runs in _by_epoch(stack.runs, states):
-        if not stop.is_set():
+        if not flags.stop.is_set():
             part = replace(stack, runs=tuple(runs))
-            yield from _train_together(part, states, workplace, shelf, stop, keeper)
+            yield from _train_together(part, states, workplace, shelf, flags, keeper)
 
 
 def _by_epoch(runs: Sequence[Run], states: Mapping[str, RunState]) -> list[list[Run]]:
@@ -159,11 +173,11 @@ def _train_together(
     states: Mapping[str, RunState],
     workplace: Workplace,
     shelf: DataShelf,
-    stop: threading.Event,
+    flags: Flags,
     keeper: Keeper | None,
 ) -> Iterator[Event]:
-    saved = time.monotonic()
-    should_stop = _after_a_moment(stop)
+    saved = began = time.monotonic()
+    stop, should_stop = flags.stop, _after_a_moment(flags.stop)
     going = {run.id: states[run.id] for run in stack.runs if run.id in states}
     ends = train_stack(
         stack.runs,
@@ -190,7 +204,24 @@ def _train_together(
             return
         if not end.active:
             return
+        if flags.share.is_set() and keeper and not pausing:
+            left = (stack.pause or stack.runs[0].config.training.epochs) - end.epoch
+            if left * (time.monotonic() - began) > _WORTH_SHARING:
+                shelf.verify(stack.runs[0], workplace)
+                yield from _hand_over(end, keeper)
+            flags.share.clear()
+        began = time.monotonic()
     yield from _pauses(stack, going)
+
+
+def _hand_over(end: EpochEnd, keeper: Keeper) -> Iterator[HandedOver]:
+    """Let the last half of the runs go, with a checkpoint; the first one always stays."""
+    runs = end.active[(len(end.active) + 1) // 2 :]
+    if runs:
+        states = end.states()
+        keeper.write({run: states[run] for run in runs})
+        end.let_go(runs)
+        yield HandedOver(runs, end.epoch)
 
 
 def _pauses(stack: Stack, states: Mapping[str, RunState]) -> Iterator[RunEnded]:

@@ -16,8 +16,15 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bnexp.engines.base import Workplace
-from bnexp.engines.messages import FINISHED, decode_task, encode_error, encode_event, write_answer
+from bnexp.engines.base import Flags, Workplace
+from bnexp.engines.messages import (
+    FINISHED,
+    SHARE,
+    decode_task,
+    encode_error,
+    encode_event,
+    write_answer,
+)
 from bnexp.engines.work import DataShelf, work_on
 from bnexp.errors import BnexpError
 from bnexp.plan.work import Stack
@@ -32,8 +39,8 @@ def main() -> None:
     # An interrupt is the driver's to handle: it closes stdin.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     tasks: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-    stop = threading.Event()
-    threading.Thread(target=_listen, args=(tasks, stop), daemon=True).start()
+    flags = Flags()
+    threading.Thread(target=_listen, args=(tasks, flags), daemon=True).start()
     # Answers go to the real stdout; what a library prints must not get among them.
     stdout = os.dup(1)
     os.dup2(2, 1)
@@ -46,7 +53,7 @@ def main() -> None:
                 if task is None:
                     shelf, wait = DataShelf(), _SECONDS_TO_REST
                     continue
-                for answer in _serve(*task, shelf, stop):
+                for answer in _serve(*task, shelf, flags):
                     answers.write(write_answer(answer))
     except queue.Empty:
         os._exit(0)  # nobody has come for a worker that rests
@@ -55,11 +62,14 @@ def main() -> None:
     os._exit(0)  # at once: everything is said, and the driver waits
 
 
-def _listen(tasks: queue.SimpleQueue[str | None], stop: threading.Event) -> None:
+def _listen(tasks: queue.SimpleQueue[str | None], flags: Flags) -> None:
     """Hand on the lines of stdin; at its end, make sure that this process ends."""
     for line in sys.stdin:
-        tasks.put(line)
-    stop.set()
+        if line.strip() == SHARE:
+            flags.share.set()
+        else:
+            tasks.put(line)
+    flags.stop.set()
     tasks.put(None)
     timer = threading.Timer(_SECONDS_TO_STOP, os._exit, args=(0,))
     timer.daemon = True
@@ -67,10 +77,11 @@ def _listen(tasks: queue.SimpleQueue[str | None], stop: threading.Event) -> None
 
 
 def _serve(
-    stack: Stack, workplace: Workplace, shelf: DataShelf, stop: threading.Event
+    stack: Stack, workplace: Workplace, shelf: DataShelf, flags: Flags
 ) -> Iterator[Mapping[str, Any]]:
+    flags.share.clear()  # meant for an earlier stack; whoever still wants it asks again
     try:
-        for event in work_on(stack, workplace, shelf, stop):
+        for event in work_on(stack, workplace, shelf, flags):
             yield encode_event(event)
     except BnexpError as error:
         yield encode_error(error)

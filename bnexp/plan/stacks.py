@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from bnexp.config.network import network_spec
@@ -45,8 +45,6 @@ _MOMENTS = {"sgd": 0, "adagrad": 1, "rmsprop": 1, "adam": 2}
 #: Parameters, gradients and activations of a stack should stay within a core's share of the cache.
 _STACK_BYTES = 12e6
 _MOST_RUNS = 64
-#: Seconds; a stack that takes less is not halved to let all workers end together.
-_WORTH_HALVING = 0.2
 
 
 def cut_stacks(
@@ -72,23 +70,12 @@ def cut_stacks(
         for part in _by_seed(members):
             stacks.extend(_cut(Stack(tuple(part), epoch, pause), jobs))
     stacks.sort(key=_length)
-    if jobs > 1:
-        stacks[-jobs:] = sorted(_halves(stacks[-jobs:]), key=_length)
     return stacks
 
 
 def _length(stack: Stack) -> float:
     """Sort the longest first."""
     return -stack.seconds
-
-
-def _halves(stacks: Iterable[Stack]) -> Iterator[Stack]:
-    """Halve the last stacks, where it is worth it, so that the workers end at about one time."""
-    for stack in stacks:
-        middle = len(stack.runs) // 2 if stack.seconds > _WORTH_HALVING else 0
-        if middle:
-            yield replace(stack, runs=stack.runs[:middle])
-        yield replace(stack, runs=stack.runs[middle:])
 
 
 def stack_key(config: Config) -> str:

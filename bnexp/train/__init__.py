@@ -8,7 +8,7 @@ another stack and the removal of diverged runs are one mechanism.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +26,8 @@ class EpochEnd:
     """What an epoch brought: new records by run, runs that ended, and those still in training.
 
     ``states()`` copies the runs still in training; it is a call because a copy is not always
-    wanted. It is valid until the generator goes on.
+    wanted. ``let_go`` takes runs out of training that are to go on elsewhere. Both are valid until
+    the generator goes on.
     """
 
     epoch: int
@@ -34,6 +35,7 @@ class EpochEnd:
     ended: tuple[RunResult, ...]
     active: tuple[str, ...]
     states: Callable[[], dict[str, RunState]]
+    let_go: Callable[[Collection[str]], None]
 
 
 def train_stack(
@@ -65,9 +67,8 @@ def train_stack(
                 return
             stack.add_seconds(time.perf_counter() - started)
             ended = stack.end_epoch(epoch + 1)
-            yield EpochEnd(
-                epoch + 1, stack.new_records, ended, tuple(r.id for r in stack.active), stack.states
-            )
+            active = tuple(run.id for run in stack.active)
+            yield EpochEnd(epoch + 1, stack.new_records, ended, active, stack.states, stack.let_go)
             if not stack.active:
                 return
             if len(stack.active) < len(stack.runs):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -194,9 +194,12 @@ class TrainingStack:
         """Take diverged and stopped runs, and after the last epoch all, out of training."""
         self.epoch = epoch
         ended = tuple(self._results(epoch == self.training.epochs))
-        gone = {result.run for result in ended}
-        self.active = tuple(run for run in self.runs if run.id not in gone)
+        self.let_go({result.run for result in ended})
         return ended
+
+    def let_go(self, runs: Collection[str]) -> None:
+        """Take runs out of training at the end of an epoch."""
+        self.active = tuple(run for run in self.active if run.id not in runs)
 
     def _results(self, done: bool) -> Iterator[RunResult]:
         for k, run in enumerate(self.runs):

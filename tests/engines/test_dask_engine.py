@@ -105,6 +105,24 @@ def test_a_cluster_made_for_the_purpose_is_gone_afterwards() -> None:
     assert not any(map(is_running, seen))
 
 
+def test_a_worker_with_nothing_to_do_takes_half_of_the_others_runs(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    scales = {"init.scale": [1.0, 0.5, 0.25, 0.1]}
+    long = make_plan(scales, training__epochs=400)
+    short = make_plan(training__epochs=1)
+    stacks = [*stacks_of(long, 4), *stacks_of(short)]
+    active: list[int] = []
+
+    def watch(event: Event) -> None:
+        if isinstance(event, Progress):
+            active.append(event.active)
+
+    results = train(stacks, cluster.address, watch, workplace=Workplace(checkpoints=tmp_path))
+    assert {4, 2} <= set(active)
+    assert bits(results) == bits(inline(stacks))
+
+
 def test_a_killed_worker_costs_nothing_but_time(tmp_path: Path) -> None:
     plan = make_plan({"regularization.l2": [0.0, 0.01, 0.1, 42.0]}, training__epochs=30)
     stacks = stacks_of(plan, 4)

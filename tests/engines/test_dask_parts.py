@@ -13,7 +13,7 @@ from bnexp.engines.base import Progress, RunEnded, Workplace
 from bnexp.engines.dask import remote, shelf
 from bnexp.engines.dask.desk import Desk
 from bnexp.engines.dask.slots import Slots
-from bnexp.records import RunResult
+from bnexp.records import RunResult, RunState
 
 NEWS = remote.News("slot", event=RunEnded(RunResult("run", "done", (), epoch=1, step=1)))
 
@@ -47,6 +47,21 @@ def test_an_epoch_rings_no_bell_and_is_not_lost(session: remote._Session, bells:
     session.post(NEWS)
     assert bells == ["here"]
     assert len(session.collect(session.name, 0)) == 2
+
+
+def test_states_are_replaced_by_later_ones_of_the_same_runs_only(
+    session: remote._Session,
+) -> None:
+    given, kept, later = (
+        dict.fromkeys(runs, state(n)) for n, runs in enumerate(("ab", "cd", "cd"))
+    )
+    for states in (given, kept, later):
+        session.post(remote.News("slot", states=states))
+    assert [news.states for news in session.collect(session.name, 0)] == [given, later]
+
+
+def state(epoch: int) -> RunState:
+    return RunState(epoch=epoch, arrays={}, records=(), seconds=0.0, fingerprint=())
 
 
 class FakeClient:

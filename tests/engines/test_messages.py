@@ -9,7 +9,7 @@ from sweeps import made_up, make_plan
 from bnexp import errors
 from bnexp.config import ConfigMistakesError
 from bnexp.engines import Event, Progress, RunEnded, Trouble
-from bnexp.engines.base import Workplace
+from bnexp.engines.base import HandedOver, Workplace
 from bnexp.engines.messages import (
     decode_error,
     decode_event,
@@ -52,6 +52,7 @@ def test_a_task_comes_back_as_it_was(workplace: Workplace) -> None:
         Progress(1, 0),
         RunEnded(made_up("a", "failed", message='line one\nline "two" \x1e')),
         Trouble("a worker died"),
+        HandedOver(("a", "b"), 7),
     ],
     ids=lambda event: type(event).__name__,
 )

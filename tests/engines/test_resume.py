@@ -12,7 +12,7 @@ import pytest
 from sweeps import bits, make_plan
 
 from bnexp.engines import Progress, RunEnded
-from bnexp.engines.base import Workplace
+from bnexp.engines.base import Flags, Workplace
 from bnexp.engines.work import DataShelf, work_on
 from bnexp.plan import Plan, Run, Stack
 from bnexp.records import RunResult
@@ -30,7 +30,7 @@ def work(
     stop = threading.Event()
     results: dict[str, RunResult] = {}
     workplace = Workplace(checkpoints=folder, checkpoint_seconds=0)
-    for event in work_on(Stack(tuple(runs)), workplace, SHELF, stop):
+    for event in work_on(Stack(tuple(runs)), workplace, SHELF, Flags(stop)):
         if isinstance(event, RunEnded):
             results[event.result.run] = event.result
         elif isinstance(event, Progress) and event.epoch == until:
@@ -140,7 +140,7 @@ def test_each_part_of_a_run_is_recorded_with_its_versions(tmp_path: Path) -> Non
 def test_checkpoints_wait_for_their_time(tmp_path: Path) -> None:
     plan = make_plan()
     workplace = Workplace(checkpoints=tmp_path / "c", checkpoint_seconds=60)
-    list(work_on(Stack(tuple(plan.runs.values())), workplace, SHELF, threading.Event()))
+    list(work_on(Stack(tuple(plan.runs.values())), workplace, SHELF, Flags()))
     assert not (tmp_path / "c").exists()
     work(plan.runs.values(), tmp_path / "c", until=1)
     assert read_epochs(tmp_path / "c").keys() == plan.runs.keys()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sweeps import make_plan
 
-from bnexp.engines.base import Progress, RunEnded, Workplace
+from bnexp.engines.base import Flags, Progress, RunEnded, Workplace
 from bnexp.engines.work import DataShelf, work_on
 from bnexp.plan import cut_stacks
 from bnexp.store.checkpoints import read_epochs
@@ -20,7 +20,7 @@ def test_an_epoch_that_is_nearly_over_ends_in_a_checkpoint(tmp_path: Path) -> No
     # No checkpoint is due by time.
     workplace = Workplace(checkpoints=tmp_path, checkpoint_seconds=1e9)
     ends = []
-    for event in work_on(stack, workplace, DataShelf(), stop):
+    for event in work_on(stack, workplace, DataShelf(), Flags(stop)):
         assert not isinstance(event, RunEnded)
         if isinstance(event, Progress):
             ends.append(event.epoch)

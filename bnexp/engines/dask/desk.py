@@ -19,7 +19,16 @@ from typing import Any
 from distributed import Client
 
 from bnexp.config.network import facts_of
-from bnexp.engines.base import RETRIES, Event, RunEnded, Trouble, Workplace, failures
+from bnexp.engines.base import (
+    RETRIES,
+    Event,
+    HandedOver,
+    Progress,
+    RunEnded,
+    Trouble,
+    Workplace,
+    failures,
+)
 from bnexp.engines.dask import remote
 from bnexp.engines.dask.slots import Slots, Work, words
 from bnexp.engines.dask.travel import explain, of_worker, other_versions, pack
@@ -189,7 +198,11 @@ class Desk:
             self._end(news.event)
             if slot in self.out:
                 self.out[slot] = self.out[slot].without(self.ended)
+        elif isinstance(news.event, HandedOver):
+            await self._take_over(slot, news.event)
         elif news.event:
+            if isinstance(news.event, Progress) and slot in self.out:
+                self.out[slot] = self.out[slot].at(news.event.epoch)
             self.tell(news.event)
 
     def _end(self, event: RunEnded) -> None:
@@ -207,6 +220,7 @@ class Desk:
             if not self.waiting:
                 await self.slots.drop_others()
             await self._call(address, remote.give, self.topic, slot, None)
+            await self._ask_to_share()
             return
         self.out[address, slot] = work
         taken = False
@@ -217,6 +231,25 @@ class Desk:
             if not taken and (address, slot) in self.out:
                 del self.out[address, slot]
                 self.waiting.appendleft(work)
+
+    async def _ask_to_share(self) -> None:
+        """Ask the busiest worker to let go of some of its runs: another has nothing to do."""
+        left = {s: w.stack.seconds for s, w in self.out.items() if len(w.stack.runs) > 1}
+        if left and not self.waiting and self.workplace.checkpoints:
+            address, slot = max(left, key=left.__getitem__)
+            with contextlib.suppress(*_FAILED_CALL):  # who is gone will be missed
+                await self._call(address, remote.share, self.topic, slot)
+
+    async def _take_over(self, slot: tuple[str, str], event: HandedOver) -> None:
+        """Have runs trained elsewhere that a slot has let go; their states came before."""
+        if slot not in self.out:
+            return
+        whole = self.out[slot]
+        self.out[slot] = whole.without(set(event.runs))
+        others = {run.id for run in self.out[slot].stack.runs}
+        self.waiting.append(replace(whole.without(others).at(event.epoch), tries=0))
+        await self.slots.check()
+        self._fill_slots()
 
     def _next(self) -> Work | None:
         """Take the next stack that has runs to train, if any."""

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from bnexp.describe import DatasetFacts
-from bnexp.engines.base import Event, Progress, Workplace, needed_examples
+from bnexp.engines.base import Event, Flags, Progress, Workplace, needed_examples
 from bnexp.engines.dask.shelf import rest
 from bnexp.engines.inline import one_blas_thread
 from bnexp.engines.messages import encode_error
@@ -69,10 +69,10 @@ class News:
 
 @dataclass
 class _Slot:
-    """A task of ours that is running: what it was given, and its stop flag."""
+    """A task of ours that is running: what it was given, and what it is told."""
 
     given: queue.SimpleQueue[Task | None] = field(default_factory=queue.SimpleQueue)
-    stop: threading.Event = field(default_factory=threading.Event)
+    flags: Flags = field(default_factory=Flags)
     is_orphan: bool = False
 
 
@@ -91,14 +91,15 @@ class _Session:
         self._has_rung = False
 
     def post(self, news: News) -> None:
-        """Put news into the mailbox; older states of the same slot are not needed.
+        """Put news into the mailbox; older states of the same runs are not needed.
 
         Ring, unless the driver was called already or may take its time: every ring and what follows
         from it costs the driver, the scheduler and this worker a millisecond of training or more.
         """
         with self._guard:
             if news.states is not None:
-                kept = [old for old in self._news if not (old.states and old.slot == news.slot)]
+                newer = news.states.keys()
+                kept = [old for old in self._news if not old.states or old.states.keys() - newer]
                 self._news = deque(kept)
             self._count += 1
             self._news.append(replace(news, number=self._count))
@@ -167,7 +168,7 @@ def _watch(worker: Worker, key: Any, slot: _Slot, over: threading.Event) -> None
         task = worker.state.tasks.get(key)
         slot.is_orphan = task is None or task.state != "executing"
         if slot.is_orphan or worker.status.name not in ("running", "paused"):
-            slot.stop.set()
+            slot.flags.stop.set()
 
 
 def _train_one(session: _Session, name: str, key: str, slot: _Slot) -> bool:
@@ -178,21 +179,22 @@ def _train_one(session: _Session, name: str, key: str, slot: _Slot) -> bool:
             task = slot.given.get(timeout=_POLL_SECONDS)
             break
         except queue.Empty:
-            if slot.stop.is_set():
+            if slot.flags.stop.is_set():
                 return False
     if task is None:
         return False
     spec = needed_examples(task.stack.runs[0].config)
     session.shelf.expected[spec.path, spec.test_path] = task.facts
     keeper = _Keeper(session, name, task.states)
+    slot.flags.share.clear()
     try:
         place = _here(task.workplace)
-        for event in work_on(task.stack, place, session.shelf, slot.stop, keeper):
+        for event in work_on(task.stack, place, session.shelf, slot.flags, keeper):
             session.post(News(name, event=event))
     except BnexpError as error:
         session.post(News(name, error=encode_error(error)))
     session.post(News(name, is_through=True))
-    return not slot.stop.is_set()
+    return not slot.flags.stop.is_set()
 
 
 class _Keeper:
@@ -244,7 +246,15 @@ def halt(topic: str) -> None:
     """Set the stop flag of all slots of a session."""
     session = _sessions.get(topic)
     for slot in list(session.slots.values()) if session else ():
-        slot.stop.set()
+        slot.flags.stop.set()
+
+
+def share(topic: str, name: str) -> None:
+    """Ask a slot to let go of some of its runs, if that is worth it."""
+    session = _sessions.get(topic)
+    slot = session.slots.get(name) if session else None
+    if slot is not None:
+        slot.flags.share.set()
 
 
 def forget(topic: str) -> None:

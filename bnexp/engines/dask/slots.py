@@ -32,6 +32,10 @@ class Work:
         runs = tuple(run for run in self.stack.runs if run.id not in ended)
         return replace(self, stack=replace(self.stack, runs=runs))
 
+    def at(self, epoch: int) -> Work:
+        """Note how far it has got."""
+        return replace(self, stack=replace(self.stack, start_epoch=epoch))
+
 
 class Slots:
     """The slots of a sweep, at most ``most`` at once."""

@@ -1,0 +1,194 @@
+"""Stacks that hand runs over to a worker with nothing to do: the same bits, each run once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sweeps import bits, make_plan, workers_of
+
+from bnexp.engines import Event, InlineEngine, LocalEngine, Progress, RunEnded
+from bnexp.engines import work as engines_work
+from bnexp.engines.base import Flags, HandedOver, Workplace
+from bnexp.engines.crew import Worker
+from bnexp.engines.messages import FINISHED
+from bnexp.engines.work import DataShelf, work_on
+from bnexp.engines.worker import _serve
+from bnexp.plan import Plan, Stack
+from bnexp.records import RunResult
+from bnexp.store.checkpoints import read_states
+
+#: Five runs, one of which diverges at once; much that may differ inside a stack differs.
+AXES: dict[str, Any] = {"optimizer.lr": [0.05, 1e300, 0.2, 0.1, 0.02]}
+CHANGES: dict[str, Any] = {
+    "data__train": 130,
+    "training__batch_size": 40,
+    "training__epochs": 6,
+    "optimizer__momentum": 0.9,
+    "norm__kind": "batch",
+    "regularization__dropout": 0.2,
+}
+#: Workers share whatever is left.
+_EAGER = """
+import bnexp.engines.work as work
+work._WORTH_SHARING = -1.0
+"""
+
+
+@pytest.fixture
+def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines_work, "_WORTH_SHARING", -1.0)
+
+
+def whole(plan: Plan) -> dict[str, RunResult]:
+    events = InlineEngine(Workplace()).train([Stack(tuple(plan.runs.values()))], threading.Event())
+    return {event.result.run: event.result for event in events if isinstance(event, RunEnded)}
+
+
+def work(
+    stack: Stack, folder: Path, share_after: set[int]
+) -> tuple[dict[str, RunResult], list[HandedOver]]:
+    """Train a stack that is asked to share in the middle of the epochs after these."""
+    flags, results, given = Flags(), {}, []
+    workplace = Workplace(checkpoints=folder, checkpoint_seconds=1000)
+    for event in work_on(stack, workplace, DataShelf(), flags):
+        if isinstance(event, RunEnded):
+            assert event.result.run not in results
+            results[event.result.run] = event.result
+        elif isinstance(event, Progress) and event.epoch in share_after:
+            flags.share.set()
+        elif isinstance(event, HandedOver):
+            states = read_states(folder, event.runs)  # before it is told of
+            assert states.keys() == set(event.runs)
+            assert {state.epoch for state in states.values()} == {event.epoch}
+            given.append(event)
+    return results, given
+
+
+def test_who_is_asked_lets_half_go_and_all_go_on_with_the_same_bits(
+    tmp_path: Path, eager: None
+) -> None:
+    plan = make_plan(AXES, **CHANGES)
+    stack = Stack(tuple(plan.runs.values()))
+    results, given = work(stack, tmp_path, {2, 3, 4})
+    runs = [run for run, end in whole(plan).items() if end.status == "done"]
+    order = [run.id for run in stack.runs if run.id in runs]
+    # Of four that are left two, then one of the other two; the last one has nobody to let go.
+    assert given == [HandedOver(tuple(order[2:]), 2), HandedOver((order[1],), 3)]
+    for event in given:
+        part = tuple(plan.runs[run] for run in event.runs)
+        more, none = work(Stack(part, event.epoch), tmp_path, set())
+        assert not none
+        results |= more
+    assert bits(results) == bits(whole(plan))
+
+
+def test_a_paused_stack_shares_what_it_has_up_to_there(tmp_path: Path, eager: None) -> None:
+    plan = make_plan(AXES, **CHANGES)
+    stack = Stack(tuple(plan.runs.values()), pause=4)
+    results, (event,) = work(stack, tmp_path, {3})
+    assert event.epoch == 3
+    results |= work(Stack(tuple(plan.runs[r] for r in event.runs), 3, 4), tmp_path, set())[0]
+    alone, none = work(stack, tmp_path / "alone", {4})  # at its end there is nothing to share
+    assert not none
+    assert bits(results) == bits(alone)
+
+
+def test_little_that_is_left_and_a_single_run_are_not_shared(
+    tmp_path: Path, eager: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = make_plan(AXES, **CHANGES)
+    single = Stack(tuple(plan.runs.values())[:1])
+    assert work(single, tmp_path, {1, 2, 3})[1] == []
+    monkeypatch.setattr(engines_work, "_WORTH_SHARING", 1000.0)
+    assert work(Stack(tuple(plan.runs.values())), tmp_path / "b", {1, 2, 3})[1] == []
+
+
+def test_a_request_that_came_too_late_does_not_split_the_next_stack(
+    tmp_path: Path, eager: None
+) -> None:
+    plan = make_plan(AXES, **CHANGES)
+    flags = Flags()
+    flags.share.set()
+    workplace = Workplace(checkpoints=tmp_path)
+    answers = list(_serve(Stack(tuple(plan.runs.values())), workplace, DataShelf(), flags))
+    assert not any("handed_over" in answer for answer in answers)
+    assert answers[-1] == FINISHED
+
+
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch) -> list[Stack]:
+    """Note what workers are given."""
+    stacks: list[Stack] = []
+    give = Worker.give
+
+    def note(self: Worker, stack: Stack, *more: Any) -> None:
+        stacks.append(stack)
+        give(self, stack, *more)
+
+    monkeypatch.setattr(Worker, "give", note)
+    return stacks
+
+
+@pytest.fixture
+def eager_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "injected"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(_EAGER)
+    monkeypatch.syspath_prepend(folder)
+
+
+def uneven(epochs: int) -> tuple[Plan, list[Stack]]:
+    """A stack of four runs and a short one: whoever trains this will soon have nothing to do."""
+    scales = {"init.scale": [1.0, 0.5, 0.25, 0.1]}
+    plan = make_plan(scales, **CHANGES | {"training__epochs": epochs})
+    short = make_plan(**CHANGES | {"training__epochs": 1})
+    return plan, [Stack(tuple(plan.runs.values())), Stack(tuple(short.runs.values()))]
+
+
+def train_until(
+    stacks: list[Stack], folder: Path, is_enough: Callable[[Event], bool]
+) -> dict[str, RunResult]:
+    stop, ended = threading.Event(), {}
+    workplace = Workplace(checkpoints=folder, checkpoint_seconds=1000)
+    for event in LocalEngine(workplace, jobs=2).train(stacks, stop):
+        if isinstance(event, RunEnded):
+            assert event.result.run not in ended
+            ended[event.result.run] = event.result
+        if is_enough(event):
+            stop.set()
+    return ended
+
+
+def test_a_worker_with_nothing_to_do_takes_half_of_the_others_runs(
+    tmp_path: Path, given: list[Stack]
+) -> None:
+    plan, stacks = uneven(epochs=100_000)
+    train_until(stacks, tmp_path / "c", lambda _: len(given) > 2)
+    long, short, half = given
+    assert [long, short] == stacks
+    assert half.runs == tuple(plan.runs.values())[2:]
+    assert half.start_epoch > 0
+
+
+def test_shared_stacks_give_the_same_bits_even_when_their_workers_die(
+    tmp_path: Path, given: list[Stack], eager_workers: None
+) -> None:
+    plan, stacks = uneven(epochs=200)
+    killed: list[int] = []
+
+    def kill(_: Event) -> bool:
+        if len(given) == 3 and not killed:
+            killed.extend(workers_of(os.getpid()))
+            for pid in killed:
+                os.kill(pid, signal.SIGKILL)
+        return False
+
+    results = train_until(stacks, tmp_path / "c", kill)
+    assert killed
+    assert bits({run: results[run] for run in plan.runs}) == bits(whole(plan))
