@@ -128,10 +128,10 @@ def test_what_has_no_effect_is_not_in_the_id(one, other):
 
 
 GOLDEN = {
-    "book": "d01d694640609fb8",
-    "plain": "1ec2f66dcd4260e0",
-    "momentum": "5ef59ba749493342",
-    "test": "34b0e5c253a8466c",
+    "book": "2aab3f258490cf65",
+    "plain": "4d75bbbd02601423",
+    "momentum": "14bdce2886315252",
+    "test": "4ac5d67f4d964473",
 }
 
 

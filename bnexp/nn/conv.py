@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bnexp.nn.layer import LARGE, Array, Layer, Shape, Workspace
 from bnexp.nn.windows import BUFFER, Slide, phases
@@ -78,9 +79,11 @@ class Conv(Layer):
         view: Array = weights.reshape(square).swapaxes(-3, -1)
         return view
 
-    def set_weights(self, k: int, W: Array) -> None:
-        """Store weights (F, C, kernel, kernel) as those of run k."""
-        self.canonical(self.params["W"])[k] = W
+    def set_weights(self, runs: NDArray[np.intp], unit: Array, scale: Array) -> None:
+        """Let these runs (R,) begin with scale (R,) times unit (F, C, kernel, kernel)."""
+        W = self.canonical(self.params["W"])
+        for k, factor in zip(runs, scale, strict=True):
+            W[k] = factor * unit
 
     def forward(self, x: Array, train: bool) -> Array:
         """Return W * x + b; in training, keep x for the backward pass."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bnexp.nn.layer import Array, Layer, Workspace
 
@@ -27,9 +28,10 @@ class Dense(Layer):
         # Neighbours alternate between two shared arrays, which therefore stay in the cache.
         self.slot = str(ordinal % 2)
 
-    def set_weights(self, k: int, W: Array) -> None:
-        """Let run ``k`` begin with the weights W (O, I)."""
-        self.params["W"][k] = W
+    def set_weights(self, runs: NDArray[np.intp], unit: Array, scale: Array) -> None:
+        """Let these runs (R,) begin with the weights scale (R,) times unit (O, I)."""
+        for k, factor in zip(runs, scale, strict=True):
+            self.params["W"][k] = factor * unit
 
     def forward(self, x: Array, train: bool) -> Array:
         """Return W x + b; in training, keep x for the backward pass."""

@@ -61,15 +61,18 @@ class ExampleDense(Layer):
         if examples.others:
             self.others["C"] = (len(self.x), units)
         self.bias, self.keeps_weights = bias, examples.others
+        self.W_0: Array | None = None
 
-    def set_weights(self, k: int, W: Array) -> None:
-        """Let run ``k`` begin with the weights W (O, I)."""
-        if k == 0 and self.keeps_weights:
-            self.W_0 = np.empty((len(self.params["Z"]), *W.shape), self.workspace.dtype)
-        W = W.astype(self.workspace.dtype)
-        if self.keeps_weights:
-            self.W_0[k] = W
-        np.matmul(W[:, : self.x.shape[1]], self.x.T, out=self.params["Z"][k])
+    def set_weights(self, runs: NDArray[np.intp], unit: Array, scale: Array) -> None:
+        """Let these runs (R,) begin with the weights scale (R,) times unit (O, I)."""
+        dtype, Z = self.workspace.dtype, self.params["Z"]
+        outputs = np.matmul(unit[:, : self.x.shape[1]].astype(dtype), self.x.T)
+        if self.keeps_weights and self.W_0 is None:
+            self.W_0 = np.empty((len(Z), *unit.shape), dtype)
+        for k, factor in zip(runs, scale.astype(dtype), strict=True):
+            np.multiply(outputs, factor, out=Z[k])
+            if self.W_0 is not None:
+                self.W_0[k] = factor * unit
 
     def forward(self, x: Array | slice, train: bool) -> Array:
         """Return the outputs (K, O, B); in training, remember which examples they belong to."""
@@ -100,6 +103,7 @@ class ExampleDense(Layer):
 
     def weights_now(self) -> Array:
         """Return the weights W (K, O, I) of this moment."""
+        assert self.W_0 is not None
         W = self.buffer("W", self.W_0.shape)
         np.copyto(W, self.W_0)
         used = self.x.shape[1]

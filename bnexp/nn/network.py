@@ -68,13 +68,12 @@ class Network:
         self.stats[...] = 0
         built = [layer for layer in self.layers if isinstance(layer, Dense | ExampleDense | Conv)]
         for ordinal, (layer, spec) in enumerate(zip(built, self.weighted, strict=True)):
-            unit = {
-                seed: _draw(spec, scheme, seed, ordinal)
-                for seed in dict.fromkeys(self.numbers.seeds)
-            }
-            for k, seed in enumerate(self.numbers.seeds):
-                W = unit[seed] * self.numbers.scale[k]
-                layer.set_weights(k, W if ordinal or order is None else W[:, order])
+            for seed in dict.fromkeys(self.numbers.seeds):
+                unit = _draw(spec, scheme, seed, ordinal)
+                if order is not None and not ordinal:
+                    unit = unit[:, order]
+                runs = np.flatnonzero(np.equal(self.numbers.seeds, seed))
+                layer.set_weights(runs, unit, self.numbers.scale[runs])
         for norm in self.layers:
             if isinstance(norm, Norm):
                 norm.start_state()

@@ -23,8 +23,13 @@ from bnexp.plan.forms import knows_examples
 Configs = Sequence[Config]
 
 
-def build_network(configs: Configs, dataset: Dataset, threads: int = 1) -> Network:
-    """Build and initialise the networks of a stack; they have dropout layers if any run drops."""
+def build_network(
+    configs: Configs, dataset: Dataset, threads: int = 1, *, resumed: bool = False
+) -> Network:
+    """Build and initialise the networks of a stack; they have dropout layers if any run drops.
+
+    Where all are ``resumed`` they will be given their parameters, and only what is none is made.
+    """
     config = next((c for c in configs if c.regularization.dropout), configs[0])
     numbers = Numbers(
         seeds=[c.seed for c in configs],
@@ -35,7 +40,8 @@ def build_network(configs: Configs, dataset: Dataset, threads: int = 1) -> Netwo
     )
     known = _examples(configs, dataset)
     network = Network(network_spec(config), numbers, config.training.dtype, known, threads)
-    network.initialize(config.init.scheme, dataset.order)
+    if not resumed or (known is not None and known.others):
+        network.initialize(config.init.scheme, dataset.order)
     return network
 
 

@@ -47,7 +47,8 @@ class TrainingStack:
         self.training = config.training
         self.first_step = config.evaluate.at == "first_step"
         self.last_step = total_steps(config)
-        self.network = build_network(configs, dataset, threads)
+        resumed = all(run.id in states for run in runs)
+        self.network = build_network(configs, dataset, threads, resumed=resumed)
         self.loss = build_loss(configs)
         self.penalty = build_penalty(configs, self.network)
         self.optimizer = build_optimizer(configs, self.network)

@@ -79,7 +79,7 @@ def test_against_pytorch(name: str, values: dict[str, Array]) -> None:
     top, bottom, left, right = padding
     case = Convolution((H, C, W), filters, kernel, stride, ((top, bottom), (left, right)))
     layer = case.build(2)  # the reference is run 1, beside another
-    layer.set_weights(1, values["W"])
+    layer.set_weights(np.array([1]), values["W"], np.ones(1))
     layer.params["b"][1, :, 0] = values["b"]
     x, dy = case.example(2, len(values["x"]))
     x[1], dy[1] = batch_last(values["x"]), batch_last(values["dy"])
@@ -104,7 +104,7 @@ def test_weights_are_stored_whole_and_in_one_order(kernel: int) -> None:
     assert layer.weights["W"] == (3, kernel * kernel * 2)
     W = np.arange(3 * 2 * kernel * kernel, dtype=float).reshape(3, 2, kernel, kernel)
     before = layer.params["W"][0].copy()
-    layer.set_weights(1, W)
+    layer.set_weights(np.array([1]), W / 2, np.array([2.0]))
     assert np.array_equal(layer.canonical(layer.params["W"])[1], W)
     assert np.array_equal(np.sort(layer.params["W"][1].ravel()), W.ravel())
     assert np.array_equal(layer.params["W"][0], before)
