@@ -47,6 +47,12 @@ def test_bits_of_a_run_do_not_depend_on_threads(tmp_path: Path) -> None:
         assert same(found[run.id], alone[run.id])
         for name, array in state[run.id].arrays.items():
             assert np.array_equal(array, arrays[run.id].arrays[name]), (runs, threads, name)
+    found = {}
+    for end in train_stack([run], data):
+        end.use_threads(2)
+        found |= {result.run: result for result in end.ended}
+    assert same(found[run.id], alone[run.id])
+    del end
     gc.collect()
     deadline = time.monotonic() + 10
     while threading.active_count() > before:

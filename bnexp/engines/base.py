@@ -57,7 +57,7 @@ Event = Progress | RunEnded | Trouble | HandedOver
 
 @dataclass(frozen=True)
 class Flags:
-    """What a worker in training is told: to stop, or to share its runs with one that has none."""
+    """What a worker in training is told: to stop, or that another has nothing to do."""
 
     stop: threading.Event = field(default_factory=threading.Event)
     share: threading.Event = field(default_factory=threading.Event)
@@ -77,7 +77,7 @@ class Workplace:
     last one. ``verified`` says that the driver verifies the data and keeps no result before that;
     a checkpoint is not written before the data are verified where it is. ``shared`` is a folder
     with examples that the driver has decoded for all. A stack of large images is trained by
-    ``threads`` threads.
+    ``threads`` threads, and a single run of them by ``more_threads`` more once a worker is idle.
     """
 
     data_dir: Path | None = None
@@ -86,6 +86,7 @@ class Workplace:
     verified: bool = False
     shared: Path | None = None
     threads: int = 1
+    more_threads: int = 0
 
 
 def needed_examples(config: Config) -> DataSpec:

@@ -89,7 +89,7 @@ class Worker:
         self._say(encode_task(stack, workplace))
 
     def share(self) -> None:
-        """Ask the worker to let go of some of its runs, if that is worth it."""
+        """Ask the worker to share its work, if that is worth it: another has none."""
         self._say(SHARE)
 
     def rest(self) -> None:

@@ -48,7 +48,8 @@ class LocalEngine:
         """See ``Engine.train``. Raises OutputError, too, when no worker can be started."""
         # Cores that have no stack of their own help with those there are.
         threads = threads_for(min(self.jobs, len(stacks)))
-        self.workplace = replace(self.workplace, threads=threads)
+        more = threads_for(1) - threads
+        self.workplace = replace(self.workplace, threads=threads, more_threads=more)
         crew = self.crew or Crew()
         answers: Answers = queue.SimpleQueue()
         waiting = deque((stack, 0) for stack in stacks)
@@ -91,10 +92,10 @@ class LocalEngine:
         idle = [worker for worker in workers if worker.stack is None]
         while idle and waiting:
             idle.pop().give(*waiting.popleft(), self.workplace)
-        if idle:
-            left = {w: w.stack.seconds for w in workers if w.stack and len(w.stack.runs) > 1}
-            if left:
-                max(left, key=left.__getitem__).share()
+        # One run alone is the last to be asked: it can have a second thread, no more.
+        busy = [(w, w.stack) for w in workers if w.stack and w.stack.runs]
+        if idle and busy:
+            max(busy, key=lambda one: (len(one[1].runs) > 1, one[1].seconds))[0].share()
 
 
 def _hear(

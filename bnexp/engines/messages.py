@@ -25,7 +25,7 @@ _MARK = "\x1e"
 FINISHED = {"finished": True}
 #: Asks a worker to forget its data until the next task.
 REST = "null"
-#: Asks a worker in training to let go of runs, for one that has none.
+#: Asks a worker in training to share its work: another has none.
 SHARE = '"share"'
 
 
@@ -62,6 +62,7 @@ def encode_task(stack: Stack, workplace: Workplace) -> str:
             "verified": workplace.verified,
             "shared": _text(workplace.shared),
             "threads": workplace.threads,
+            "more_threads": workplace.more_threads,
         }
     )
 
@@ -81,6 +82,7 @@ def decode_task(line: str) -> tuple[Stack, Workplace] | None:
         task["verified"],
         _path(task["shared"]),
         task["threads"],
+        task["more_threads"],
     )
     return Stack(runs, task["start_epoch"], task["pause"]), workplace
 

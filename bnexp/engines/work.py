@@ -118,9 +118,9 @@ def work_on(
     """Train a stack from its checkpoint, if any, and keep one as it goes.
 
     Checkpoints are the ``keeper``'s, or in the workplace's folder. Asked to share, it lets half of
-    its runs go, if there are two or more and enough is left to do. Whatever goes wrong in training
-    ends the stack's remaining runs as failed; only what bnexp expects (a dataset that cannot be
-    read, a folder that cannot be written) is raised.
+    its runs go, if enough is left to do; a single one takes a thread more. Whatever goes wrong in
+    training ends the stack's remaining runs as failed; only what bnexp expects (a dataset that
+    cannot be read, a folder that cannot be written) is raised.
     """
     remaining = {run.id: run for run in stack.runs}
     if keeper is None and workplace.checkpoints:
@@ -176,17 +176,23 @@ def _train_together(
     flags: Flags,
     keeper: Keeper | None,
 ) -> Iterator[Event]:
+    def keep(states: Mapping[str, RunState]) -> None:
+        if keeper and states:
+            shelf.verify(stack.runs[0], workplace)
+            keeper.write(states)
+
     saved = began = time.monotonic()
-    stop, should_stop = flags.stop, _after_a_moment(flags.stop)
+    stop, share = flags.stop, flags.share
     going = {run.id: states[run.id] for run in stack.runs if run.id in states}
+    alone = len(stack.runs) == 1 and share.is_set()
     ends = train_stack(
         stack.runs,
         shelf.load(stack, workplace),
         states=states,
         pause=stack.pause,
         fingerprint=fingerprint(),
-        should_stop=should_stop,
-        threads=workplace.threads,
+        should_stop=_after_a_moment(stop),
+        threads=workplace.threads + (workplace.more_threads if alone else 0),
     )
     for end in ends:
         for result in end.ended:
@@ -196,32 +202,28 @@ def _train_together(
         due = time.monotonic() - saved >= workplace.checkpoint_seconds
         if pausing or (keeper and end.active and (due or stop.is_set())):
             going = end.states()
-            if keeper and going:
-                shelf.verify(stack.runs[0], workplace)
-                keeper.write(going)
+            keep(going)
             saved = time.monotonic()
-        if stop.is_set() and not pausing:
+        if not end.active or (stop.is_set() and not pausing):
             return
-        if not end.active:
-            return
-        if flags.share.is_set() and keeper and not pausing:
+        if share.is_set() and not pausing:
+            share.clear()
             left = (stack.pause or stack.runs[0].config.training.epochs) - end.epoch
-            if left * (time.monotonic() - began) > _WORTH_SHARING:
-                shelf.verify(stack.runs[0], workplace)
-                yield from _hand_over(end, keeper)
-            flags.share.clear()
+            if len(end.active) == 1:
+                end.use_threads(workplace.threads + workplace.more_threads)
+            elif keeper and left * (time.monotonic() - began) > _WORTH_SHARING:
+                yield _hand_over(end, keep)
         began = time.monotonic()
     yield from _pauses(stack, going)
 
 
-def _hand_over(end: EpochEnd, keeper: Keeper) -> Iterator[HandedOver]:
-    """Let the last half of the runs go, with a checkpoint; the first one always stays."""
+def _hand_over(end: EpochEnd, keep: Callable[[Mapping[str, RunState]], None]) -> HandedOver:
+    """Let the last half of the runs go, by way of a checkpoint."""
     runs = end.active[(len(end.active) + 1) // 2 :]
-    if runs:
-        states = end.states()
-        keeper.write({run: states[run] for run in runs})
-        end.let_go(runs)
-        yield HandedOver(runs, end.epoch)
+    states = end.states()
+    keep({run: states[run] for run in runs})
+    end.let_go(runs)
+    return HandedOver(runs, end.epoch)
 
 
 def _pauses(stack: Stack, states: Mapping[str, RunState]) -> Iterator[RunEnded]:

@@ -33,14 +33,17 @@ _SECONDS_TO_STOP = 1.2
 #: Longer than a driver keeps a worker, or one could end just as it is given work.
 _SECONDS_TO_REST = 75.0
 
+#: Lines of stdin with the flags that belong to them; None at the end.
+_Tasks = queue.SimpleQueue[tuple[str, Flags] | None]
+
 
 def main() -> None:
     """Serve tasks until stdin ends."""
     # An interrupt is the driver's to handle: it closes stdin.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    tasks: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-    flags = Flags()
-    threading.Thread(target=_listen, args=(tasks, flags), daemon=True).start()
+    tasks: _Tasks = queue.SimpleQueue()
+    stop = threading.Event()
+    threading.Thread(target=_listen, args=(tasks, stop), daemon=True).start()
     # Answers go to the real stdout; what a library prints must not get among them.
     stdout = os.dup(1)
     os.dup2(2, 1)
@@ -48,7 +51,8 @@ def main() -> None:
     wait: float | None = None
     try:
         with os.fdopen(stdout, "w", encoding="utf-8", buffering=1) as answers:
-            while (line := tasks.get(timeout=wait)) is not None:
+            while (given := tasks.get(timeout=wait)) is not None:
+                line, flags = given
                 task, wait = decode_task(line), None
                 if task is None:
                     shelf, wait = DataShelf(), _SECONDS_TO_REST
@@ -62,14 +66,16 @@ def main() -> None:
     os._exit(0)  # at once: everything is said, and the driver waits
 
 
-def _listen(tasks: queue.SimpleQueue[str | None], flags: Flags) -> None:
+def _listen(tasks: _Tasks, stop: threading.Event) -> None:
     """Hand on the lines of stdin; at its end, make sure that this process ends."""
+    flags = Flags(stop)
     for line in sys.stdin:
         if line.strip() == SHARE:
-            flags.share.set()
+            flags.share.set()  # of the task that came last, which may not be begun, or be over
         else:
-            tasks.put(line)
-    flags.stop.set()
+            flags = Flags(stop)
+            tasks.put((line, flags))
+    stop.set()
     tasks.put(None)
     timer = threading.Timer(_SECONDS_TO_STOP, os._exit, args=(0,))
     timer.daemon = True
@@ -79,7 +85,6 @@ def _listen(tasks: queue.SimpleQueue[str | None], flags: Flags) -> None:
 def _serve(
     stack: Stack, workplace: Workplace, shelf: DataShelf, flags: Flags
 ) -> Iterator[Mapping[str, Any]]:
-    flags.share.clear()  # meant for an earlier stack; whoever still wants it asks again
     try:
         for event in work_on(stack, workplace, shelf, flags):
             yield encode_event(event)

@@ -45,7 +45,8 @@ class Network:
         self.dtype = np.dtype(dtype)
         self.input_shape = spec.input_shape
         self.weighted = spec.weighted
-        self.layers = build_layers(spec, numbers, Workspace(self.dtype, threads), examples)
+        self.workspace = Workspace(self.dtype, threads)
+        self.layers = build_layers(spec, numbers, self.workspace, examples)
         self.changing = [x for x in self.layers if type(x).start_step is not Layer.start_step]
         runs = len(numbers.seeds)
         decayed = [(layer, layer.weights) for layer in self.layers]

@@ -24,6 +24,11 @@ class Threads:
         self.count = count
         self._others: ThreadPoolExecutor | None = None
 
+    def resize(self, count: int) -> None:
+        """Use so many threads from now on; nothing is at work."""
+        if count != self.count:
+            self.count, self._others = count, None
+
     def share(self, work: Callable[[Piece], None], pieces: Iterable[Piece]) -> None:
         """Do ``work`` on every piece; return, or raise what a piece raised, when none is at work.
 

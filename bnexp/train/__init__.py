@@ -26,8 +26,9 @@ class EpochEnd:
     """What an epoch brought: new records by run, runs that ended, and those still in training.
 
     ``states()`` copies the runs still in training; it is a call because a copy is not always
-    wanted. ``let_go`` takes runs out of training that are to go on elsewhere. Both are valid until
-    the generator goes on.
+    wanted. ``let_go`` takes runs out of training that are to go on elsewhere, and ``use_threads``
+    says by how many threads large images are worked on from now on. All three are valid until the
+    generator goes on.
     """
 
     epoch: int
@@ -36,6 +37,7 @@ class EpochEnd:
     active: tuple[str, ...]
     states: Callable[[], dict[str, RunState]]
     let_go: Callable[[Collection[str]], None]
+    use_threads: Callable[[int], None]
 
 
 def train_stack(
@@ -68,8 +70,17 @@ def train_stack(
             stack.add_seconds(time.perf_counter() - started)
             ended = stack.end_epoch(epoch + 1)
             active = tuple(run.id for run in stack.active)
-            yield EpochEnd(epoch + 1, stack.new_records, ended, active, stack.states, stack.let_go)
+            yield EpochEnd(
+                epoch + 1,
+                stack.new_records,
+                ended,
+                active,
+                stack.states,
+                stack.let_go,
+                stack.use_threads,
+            )
             if not stack.active:
                 return
             if len(stack.active) < len(stack.runs):
+                threads = stack.network.workspace.threads.count
                 stack = TrainingStack(stack.active, dataset, stack.states(), fingerprint, threads)

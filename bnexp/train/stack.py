@@ -187,6 +187,10 @@ class TrainingStack:
         for k in np.flatnonzero(~np.isfinite(losses)):
             self.diverged.setdefault(self.runs[k].id, (epoch, self.step))
 
+    def use_threads(self, count: int) -> None:
+        """Have so many threads work on large images from now on."""
+        self.network.workspace.threads.resize(count)
+
     def add_seconds(self, elapsed: float) -> None:
         """Share the time of an epoch among the runs."""
         self.seconds += elapsed / len(self.runs)

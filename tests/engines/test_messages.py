@@ -32,7 +32,8 @@ _AXES: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(
-    "workplace", [Workplace(), Workplace(Path("/data"), Path("results/σ x"), 0.1, threads=2)]
+    "workplace",
+    [Workplace(), Workplace(Path("/data"), Path("results/σ x"), 0.1, threads=2, more_threads=1)],
 )
 def test_a_task_comes_back_as_it_was(workplace: Workplace) -> None:
     plan = make_plan(_AXES, optimizer__momentum=0.9, norm__start_var=0, evaluate__test="last")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
+import queue
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,10 @@ from bnexp.engines import Event, InlineEngine, LocalEngine, Progress, RunEnded
 from bnexp.engines import work as engines_work
 from bnexp.engines.base import Flags, HandedOver, Workplace
 from bnexp.engines.crew import Worker
-from bnexp.engines.messages import FINISHED
+from bnexp.engines.messages import SHARE
 from bnexp.engines.work import DataShelf, work_on
-from bnexp.engines.worker import _serve
+from bnexp.engines.worker import _listen
+from bnexp.nn.threads import Threads
 from bnexp.plan import Plan, Stack
 from bnexp.records import RunResult
 from bnexp.store.checkpoints import read_states
@@ -109,16 +112,51 @@ def test_little_that_is_left_and_a_single_run_are_not_shared(
     assert work(Stack(tuple(plan.runs.values())), tmp_path / "b", {1, 2, 3})[1] == []
 
 
-def test_a_request_that_came_too_late_does_not_split_the_next_stack(
-    tmp_path: Path, eager: None
+def test_a_request_belongs_to_the_task_that_came_before_it(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    plan = make_plan(AXES, **CHANGES)
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"one\ntwo\n{SHARE}\nthree\n"))
+    # The process is not to end with its stdin.
+    monkeypatch.setattr(threading, "Timer", lambda *_, **__: threading.Thread())
+    tasks: Any = queue.SimpleQueue()
+    stop = threading.Event()
+    _listen(tasks, stop)
+    given = [tasks.get() for _ in range(4)]
+    assert given.pop() is None
+    assert [(line.strip(), flags.share.is_set()) for line, flags in given] == [
+        ("one", False),
+        ("two", True),
+        ("three", False),
+    ]
+    assert all(flags.stop is stop for _, flags in given)
+
+
+def test_a_single_run_that_is_asked_takes_the_idle_ones_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts: list[int] = []
+    monkeypatch.setattr(Threads, "resize", lambda _, count: counts.append(count))
+    plan = make_plan(**CHANGES)
     flags = Flags()
-    flags.share.set()
-    workplace = Workplace(checkpoints=tmp_path)
-    answers = list(_serve(Stack(tuple(plan.runs.values())), workplace, DataShelf(), flags))
-    assert not any("handed_over" in answer for answer in answers)
-    assert answers[-1] == FINISHED
+    workplace = Workplace(checkpoints=tmp_path, threads=1, more_threads=1)
+    stack = Stack(tuple(plan.runs.values()))
+    for event in work_on(stack, workplace, DataShelf(), flags):
+        if isinstance(event, Progress) and event.epoch == 2:
+            flags.share.set()
+    assert counts == [2]
+    begun: list[int] = []
+
+    def note(*_: Any, threads: int, **__: Any) -> Iterator[Any]:
+        begun.append(threads)
+        yield from ()
+
+    monkeypatch.setattr(engines_work, "train_stack", note)
+    for is_asked in (False, True):
+        flags = Flags()
+        if is_asked:
+            flags.share.set()
+        assert list(work_on(stack, workplace, DataShelf(), flags)) == []
+    assert begun == [1, 2]
 
 
 @pytest.fixture
