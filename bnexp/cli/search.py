@@ -8,13 +8,7 @@ from typing import Any
 import click
 
 from bnexp.cli.choices import Choice
-from bnexp.cli.options import (
-    data_dir_option,
-    engine_options,
-    folder_options,
-    read_count,
-    set_option,
-)
+from bnexp.cli.options import plan_options, read_count
 from bnexp.cli.streams import say
 
 
@@ -42,18 +36,7 @@ from bnexp.cli.streams import say
     help="Whether the worse trials are stopped on the way.",
 )
 @click.option("--seed", type=int, show_default="the config's", help="The seed of all trials.")
-@set_option
-@click.option(
-    "--jobs",
-    metavar="N",
-    callback=read_count,
-    show_default="the cores available",
-    help="How many worker processes.",
-)
-@engine_options("local")
-@click.option("--dry-run", is_flag=True, help="Print the plan and train nothing.")
-@data_dir_option
-@folder_options
+@plan_options
 @click.option("--json", "as_json", is_flag=True, help="Print the trials, the best first, as JSON.")
 def command(config: Path, as_json: bool, dry_run: bool, **options: Any) -> None:
     """Search the ranges of a config for its best values.

@@ -7,14 +7,7 @@ from typing import Any
 
 import click
 
-from bnexp.cli.options import (
-    data_dir_option,
-    engine_options,
-    folder_options,
-    read_count,
-    rerun_option,
-    set_option,
-)
+from bnexp.cli.options import plan_options, rerun_option
 from bnexp.cli.streams import say
 
 
@@ -39,18 +32,7 @@ from bnexp.cli.streams import say
     help="Train every cell with this many seeds.",
 )
 @click.option("--seed", type=int, show_default="the config's", help="The first seed.")
-@set_option
-@click.option(
-    "--jobs",
-    metavar="N",
-    callback=read_count,
-    show_default="the cores available, or all of a cluster",
-    help="How many workers, or of a cluster at most how many.",
-)
-@engine_options("local")
-@click.option("--dry-run", is_flag=True, help="Print the plan and train nothing.")
-@data_dir_option
-@folder_options
+@plan_options
 @rerun_option
 @click.option("--json", "as_json", is_flag=True, help="Print cells and statuses as JSON.")
 def command(config: Path | None, as_json: bool, dry_run: bool, **options: Any) -> None:
