@@ -32,7 +32,7 @@ def _formats(
 @click.option(
     "--y",
     metavar="METRIC",
-    show_default="the config's, else an accuracy",
+    show_default="the config's, else an accuracy; the objective of a search",
     help=f"What to draw: {', '.join(METRICS)}.",
 )
 @click.option(

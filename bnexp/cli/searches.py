@@ -136,21 +136,29 @@ def finish_search(results: SearchResults, *, as_json: bool) -> None:
     refuse_failed(results)
 
 
-def print_text(results: Results, **shown: Any) -> None:
+def print_text(
+    results: Results, *, y: str | None = None, panel: str | None = None, arm: str | None = None
+) -> None:
     """Print the grid of a sweep, or the best trials of a search."""
     if isinstance(results, SearchResults):
-        refuse_choice(results, *shown.values())
-        print_best(results)
+        from bnexp.plots.choose import choose_search_metric
+
+        refuse_choice(results, panel, arm)
+        print_best(results, choose_search_metric(results, y))
     else:
-        click.echo(grid_text(results, **shown))
+        click.echo(grid_text(results, y=y, panel=panel, arm=arm))
 
 
-def print_best(results: SearchResults) -> None:
-    """Print the best trials with their values, objective and, of the chosen ones, test metric."""
+def print_best(results: SearchResults, metric: str | None = None) -> None:
+    """Print the best trials with their values, objective and, of the chosen ones, test metric.
+
+    ``metric`` is one more to print, the last value that each has.
+    """
     rows = results.trial_rows()[:_BEST]
     keys, part = list(results.axes), results.objective.partition("_")[2]
     tested = [name for name in (f"test_{part}",) if name in rows[0] and name != results.objective]
-    shown = ["rank", "trial", *keys, results.objective, *tested]
+    more = [metric] if metric and metric != results.objective else []
+    shown = ["rank", "trial", *keys, results.objective, *more, *tested]
     has_status = any(row["status"] != "done" for row in rows)
     table = [(*shown, *(["status"] if has_status else []))]
     for row in rows:

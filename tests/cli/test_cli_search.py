@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+import bnexp
+from bnexp.store.search import SearchResults
+
 CONFIG = """\
 name: hunt
 data: {name: digits, train: 100, test: 50, validation: 0.2}
@@ -136,14 +139,37 @@ def test_plot_draws_a_search_again(search, call):
     text = call("plot", "out", "--text").stdout
     assert text.startswith("rank  trial")
     assert "pruned at epoch" in text
-    for option in (("--y", "val_loss"), ("--panel", "optimizer.lr"), ("--arm", "norm.kind")):
+    for option in (("--panel", "optimizer.lr"), ("--arm", "norm.kind")):
         for more in ((), ("--text",)):
             refused = call("plot", "out", *option, *more)
             assert refused.code == 2
             assert refused.stderr == (
-                "error: out is a search, drawn by its objective, val_accuracy; --y, --panel and "
-                "--arm are for sweeps\n"
+                "error: out is a search: each of its best trials has a panel, and each searched "
+                "key one of its own; --panel and --arm are for sweeps (--y chooses what is drawn)\n"
             )
+
+
+def test_plot_draws_another_metric_of_a_search(search, call):
+    search()
+    before = Path("out/plot.png").read_bytes(), Path("out/plot-objective.png").read_bytes()
+    ended = call("plot", "out", "--y", "val_loss")
+    assert ended.stdout.split() == ["out/plot.png", "out/plot-objective.png"]
+    after = Path("out/plot.png").read_bytes(), Path("out/plot-objective.png").read_bytes()
+    assert before[0] != after[0]
+    assert before[1] != after[1]
+    head, *rows = call("plot", "out", "--text", "--y", "val_loss").stdout.splitlines()
+    assert head.split()[-3:] == ["val_accuracy", "val_loss", "test_accuracy"]
+    results = bnexp.load_results("out")
+    assert isinstance(results, SearchResults)
+    assert [row.split()[5] for row in rows[:5]] == [
+        f"{row['val_loss']:.4g}" for row in results.trial_rows()
+    ]
+    for more in ((), ("--text",)):
+        refused = call("plot", "out", "--y", "test_loss", *more)
+        assert refused.code == 2
+        assert refused.stderr.startswith(
+            "error: y: 'test_loss' is measured of the chosen trials only, once they are chosen"
+        )
 
 
 @pytest.mark.parametrize(
