@@ -42,12 +42,14 @@ def command(config: Path | None, as_json: bool, dry_run: bool, **options: Any) -
     as the only axis, batch norm is compared with none. Stop it whenever you like: the same command
     goes on from there, and more seeds or values extend what is there.
     """
+    from bnexp.cli.notes import note_unused
     from bnexp.cli.plans import print_plan
     from bnexp.config import load_sweep
     from bnexp.config.spec import explain_exponents
 
     named = {name: options.pop(name) for name in ("axes", "weights", "seeds", "seed", "overrides")}
     loaded = load_sweep(config, **named)
+    note_unused(loaded, config, named["overrides"])
     if not loaded.sweep.axes:
         say("note: this config sweeps nothing; name what to vary with --axis or --weights")
     for spec in (*(axis.partition("=")[2] for axis in named["axes"]), named["weights"] or ""):

@@ -89,7 +89,7 @@ def _metrics(results: SearchResults, kind: str) -> dict[str, str]:
 def _first_words(results: SearchResults, count: int, kind: str) -> str:
     """Return what the caption begins with: which trials these are."""
     words = f"The best {count} of {len(results.cells)} trials by {ranking_words(results)}"
-    return words if results.objective.endswith(kind) else f"{words}, which the titles have"
+    return words if results.objective.endswith(kind) else f"{words}, given in the titles"
 
 
 def _draw(results: SearchResults, shown: Sequence[Ranked], kind: str) -> Figure:

@@ -158,7 +158,7 @@ def test_another_metric_is_drawn_of_the_same_trials() -> None:
     assert list(arms(figure.axes[0])) == ["training", "validation"]
     assert figure.axes[0].get_ylabel() == "loss"
     assert caption(figure).startswith(
-        "The best 20 of 24 trials by final validation accuracy, which the titles have\n"
+        "The best 20 of 24 trials by final validation accuracy, given in the titles\n"
     )
     assert_no_overlap(figure)
     figure = plot_space(results, y="val_loss")
