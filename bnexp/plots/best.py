@@ -88,7 +88,9 @@ def _metrics(results: SearchResults, kind: str) -> dict[str, str]:
 
 def _first_words(results: SearchResults, count: int, kind: str) -> str:
     """Return what the caption begins with: which trials these are."""
-    words = f"The best {count} of {len(results.cells)} trials by {ranking_words(results)}"
+    ended = sum(ranked.result is not None for ranked in results.ranked)
+    far = "" if ended == len(results.cells) else " so far"
+    words = f"The best {count} of {ended} trials{far} by {ranking_words(results)}"
     return words if results.objective.endswith(kind) else f"{words}, given in the titles"
 
 

@@ -159,8 +159,9 @@ def load_results(folder: Path | str) -> Results:
     folder = Path(folder)
     entries = read_journal(folder / NAME)
     if not any("ask" in entry for entry in entries):
+        what = f"not a results folder (no {NAME} with a plan in it)"
         raise ResultsError(
-            f"{folder}: not a results folder (no {NAME} with a plan in it); name a folder that "
+            f"{folder}: {what if folder.exists() else 'no such folder'}; name a folder that "
             "`bnexp run`, `sweep` or `search` wrote"
         )
     return read_results(folder, entries)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from bnexp.config import load_config, load_text, resolve
 from bnexp.describe import Activation, Dense, Dropout, NetworkSpec
 from bnexp.plan import plan_sweep
 from bnexp.store.folder import ResultsFolder
+from bnexp.store.lock import FolderLock
 from bnexp.store.results import load_results
 
 
@@ -367,3 +369,20 @@ def test_a_key_of_which_the_sweep_or_the_search_makes_use_is_not_noted(call):
     refused = "sweep: {axes: {training.batch_size: [20, 500]}}\n"
     Path("idle.yaml").write_text(IDLE + refused)
     assert call("run", "idle.yaml").code == 0
+
+
+def test_plot_names_a_file_as_it_is_written(call):
+    Path("README").touch()
+    assert call("plot", "README").stderr.startswith("error: README is a file; plot draws a folder")
+
+
+def test_plot_of_an_unfinished_sweep_says_whether_it_is_going_on(call, pair):
+    journal = pair / "journal.jsonl"
+    journal.write_bytes(b"".join(journal.read_bytes().splitlines(keepends=True)[:-1]))
+    assert call("plot").stderr == "3 of 4 runs are finished; to go on, give their command again\n"
+    lock = FolderLock(pair)
+    lock.acquire()
+    try:
+        assert call("plot").stderr == f"3 of 4 runs are finished; process {os.getpid()} trains on\n"
+    finally:
+        lock.release()

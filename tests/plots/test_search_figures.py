@@ -299,6 +299,7 @@ def test_an_unfinished_search_is_drawn_and_an_empty_one_refused() -> None:
     results = make_search()
     some = replace(results, runs={run: results.runs[run] for run in ("run 3", "run 9")})
     assert len(plot_best(some).axes) == 2
+    assert caption(plot_best(some)).startswith("The best 2 of 2 trials so far by final validation")
     assert caption(plot_space(some)).startswith("2 of 30 trials by random, ranked by final")
     for nothing in (replace(results, runs={}), make_search(3, lost=3)):
         for draw in (plot_best, plot_space):
