@@ -77,12 +77,14 @@ def choose_metric(results: Results, y: str | None) -> str:
     return min(preferred, key=lambda name: name.partition("_")[0] in once)
 
 
-def choose_search_metric(results: SearchResults, y: str | None) -> str:
+def choose_search_metric(results: Results, y: str | None) -> str:
     """Return the metric to draw of the trials of a search: ``y``, else the objective.
 
     Raises:
-        ConfigError: ``y`` is no metric, or the trials have not recorded it.
+        ConfigError: the results are no search's, ``y`` is no metric, or no trial recorded it.
     """
+    if not isinstance(results, SearchResults):
+        raise ConfigError(f"{results.folder} is no search: draw it with plot_grid or plot_curves")
     if y in (None, results.objective):
         return results.objective
     recorded = recorded_metrics(results)

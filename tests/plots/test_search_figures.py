@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from make_results import make_results
 from matplotlib.axes import Axes
 from see_figure import arms, assert_no_overlap, caption, title_lines, words
 
@@ -305,6 +306,13 @@ def test_an_unfinished_search_is_drawn_and_an_empty_one_refused() -> None:
         for draw in (plot_best, plot_space):
             with pytest.raises(ConfigError, match="no trial has val_accuracy"):
                 draw(nothing)
+
+
+def test_a_sweep_is_no_search() -> None:
+    sweep = make_results({"init.scale": (1.0, 0.1)})
+    for draw in (plot_best, plot_space):
+        with pytest.raises(ConfigError, match="test-000000 is no search: draw it with plot_grid"):
+            draw(sweep)
 
 
 def test_a_figure_has_the_same_bytes_each_time(tmp_path: Path) -> None:
