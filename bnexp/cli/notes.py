@@ -24,16 +24,15 @@ def note_unused(config: Config, path: Path | None, overrides: Sequence[str]) -> 
     """
     try:
         unused = unused_keys(config, lambda: _all_runs(config))
+        places = written_places(path, overrides=overrides) if unused else {}
     except ConfigError:  # some cell is refused: for the command to say, if it asks for that
         return
-    if not unused:
-        return
-    places = written_places(path, overrides=overrides)
-    told = [
-        f"{key} ({places[key]}{_reason(config, switch)})"
-        for key, switch in unused.items()
-        if places[key].rank or switch not in places or not places[switch].rank
-    ]
+    told = []
+    for key, switch in unused.items():
+        place, other = places.get(key), places.get(switch)  # what was read from a pipe has none
+        if (place and place.rank) or not (other and other.rank):
+            why = "; ".join(filter(None, (str(place or ""), _reason(config, switch))))
+            told.append(f"{key} ({why})" if why else key)
     if told:
         say(f"note: without effect here: {', '.join(told)}")
 
@@ -43,7 +42,7 @@ def _reason(config: Config, switch: str) -> str:
         return ""
     section, _, name = switch.partition(".")
     values = config.sweep.axes.get(switch, (getattr(getattr(resolve(config), section), name),))
-    return f"; {switch} is {' or '.join(map(dump_value, values))}"
+    return f"{switch} is {' or '.join(map(dump_value, values))}"
 
 
 def _all_runs(config: Config) -> Iterator[Config]:

@@ -18,7 +18,7 @@ from bnexp.trials.rank import Ranked
 
 #: Characters of a line.
 _WIDTH = 31
-#: Points from one line to the next, and from a panel to the lowest; the largest letters.
+#: Points from one line to the next, from a panel to the lowest, and the size of the letters.
 _STEP, _ABOVE, _SIZE = layout.PANEL_TITLE_ROW * 72, 4.5, 7.8
 #: Bold letters are wider.
 _BOLD = 1.1
@@ -40,10 +40,8 @@ def trial_titles(results: SearchResults, shown: Sequence[Ranked]) -> list[list[s
 
 def draw_titles(panels: Sequence[Axes], titles: Sequence[Sequence[str]], width: float) -> None:
     """Write titles over panels ``width`` inches wide, from their left edges, all of one size."""
-    lengths = [
-        len(line) * (1 if row else _BOLD) for rows in titles for row, line in enumerate(rows)
-    ]
-    size = min(_SIZE, title_size(round(max(lengths)), width))
+    longest = max(max(_BOLD * len(head), *map(len, values)) for head, *values in titles)
+    size = min(_SIZE, title_size(longest, width))
     for axes, lines in zip(panels, titles, strict=True):
         for row, line in enumerate(lines):
             axes.annotate(

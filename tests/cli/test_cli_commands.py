@@ -358,6 +358,19 @@ def test_what_an_argument_takes_its_effect_is_not_noted(call):
     )
 
 
+def test_a_config_from_a_pipe_is_noted_without_places(spawn):
+    script = """
+    printf 'norm: {kind: none, momentum: 0.5}' | bnexp check /dev/stdin > out.txt
+    bnexp check <(printf 'data: {train: 1000}\ntraining: {drop_last: true}') > out.txt
+    """
+    ended = spawn(script)
+    assert ended.code == 0
+    assert ended.stderr.splitlines() == [
+        "note: without effect here: norm.momentum (norm.kind is none)",
+        "note: without effect here: training.drop_last",
+    ]
+
+
 def test_a_key_of_which_the_sweep_or_the_search_makes_use_is_not_noted(call):
     for block in (
         "sweep: {axes: {norm: [off, on]}}\n",
