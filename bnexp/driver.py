@@ -10,7 +10,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bnexp.config.network import facts_of
@@ -56,22 +56,16 @@ class Watcher:
 class Options:
     """How to work, none of which changes a result.
 
-    ``jobs`` is the number of worker processes, 0 for none: train in this process. ``engine``, where
-    it is given, says instead which engine trains. ``strict`` refuses to go on from work of other
-    versions. Worker processes come from ``crew``, which keeps them for later.
+    ``engine`` says which engine trains, and on how many workers: by itself, in this process.
+    ``strict`` refuses to go on from work of other versions. Worker processes come from ``crew``,
+    which keeps them for later.
     """
 
-    jobs: int = 0
-    engine: EngineChoice | None = None
+    engine: EngineChoice = field(default_factory=EngineChoice)
     data_dir: Path | None = None
     strict: bool = False
     checkpoint_seconds: float = 3.0
     crew: Crew | None = None
-
-    @property
-    def chosen(self) -> EngineChoice:
-        """The engine that trains."""
-        return self.engine or EngineChoice("local" if self.jobs else "inline", self.jobs)
 
 
 @dataclass(frozen=True)
@@ -173,7 +167,7 @@ def _get_data(pending: Sequence[Run], options: Options, watcher: Watcher) -> Non
 
     The workers of a cluster have their own.
     """
-    if not options.chosen.is_here:
+    if not options.engine.is_here:
         return
     for _, spec in _wanted(pending):
         ensure_data(spec, data_dir=options.data_dir, notify=watcher.note, progress=True)
@@ -191,14 +185,14 @@ def _wanted(pending: Sequence[Run]) -> list[tuple[Config, DataSpec]]:
 
 
 def _verify(unverified: list[tuple[DataSpec, DatasetFacts]], options: Options) -> None:
-    for spec, facts in unverified if options.chosen.is_here else ():
+    for spec, facts in unverified if options.engine.is_here else ():
         verify_data(spec, facts, data_dir=options.data_dir)
 
 
 @contextlib.contextmanager
 def _shared(pending: Sequence[Run], options: Options) -> Iterator[Path | None]:
     """Decode examples that are too many for every worker to have its own; yield their folder."""
-    if options.chosen.jobs < 2 or not options.chosen.is_here:
+    if options.engine.jobs < 2 or not options.engine.is_here:
         yield None
         return
     # Here, since they take NumPy, which a driver with workers does without.
@@ -230,7 +224,7 @@ def _train(
     )
     with contextlib.ExitStack() as guard:
         engine = guard.enter_context(
-            open_engine(options.chosen, workplace, stop, strict=options.strict, crew=options.crew)
+            open_engine(options.engine, workplace, stop, strict=options.strict, crew=options.crew)
         )
         stacks = cut_stacks(work.runs, jobs=engine.jobs, started=epochs, pause=work.pause)
         beside = guard.enter_context(ThreadPoolExecutor(1))

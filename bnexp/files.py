@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import uuid
 from collections.abc import Iterator
@@ -10,6 +11,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from bnexp.errors import OutputError
+
+#: What the system says where there is no room.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def file_state(path: Path) -> tuple[int, int, int, int]:
@@ -29,9 +33,10 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
+        free = "free space or " if error.errno in _FULL else ""
         raise OutputError(
-            f"{path}: cannot be written: {reason}; free space or choose another place with "
-            "--output. What was finished before is kept; the same command goes on from there."
+            f"{path}: cannot be written: {reason}; {free}choose another place with --output. "
+            "What was finished before is kept; the same command goes on from there."
         ) from error
 
 

@@ -17,7 +17,7 @@ from sweeps import bits, config_text, make_plan, python, reading, wait_until
 
 from bnexp import driver
 from bnexp.driver import Options, Watcher, train_plan
-from bnexp.engines import Progress
+from bnexp.engines import EngineChoice, Progress
 from bnexp.engines.base import Flags, Workplace
 from bnexp.engines.work import DataShelf, work_on
 from bnexp.errors import DatasetError, InterruptedRunError, ResultsError
@@ -66,7 +66,7 @@ def test_a_module_in_the_working_folder_does_not_get_into_workers(
     monkeypatch.setattr(sys, "path", [place for place in sys.path if place])
     plan = make_plan()
     with ResultsFolder(tmp_path / "out", plan, "sweep") as folder:
-        results = train_plan(folder, Options(jobs=1), Watcher())
+        results = train_plan(folder, Options(EngineChoice("local", 1)), Watcher())
     assert [end.status for end in results.runs.values()] == ["done"]
 
 
@@ -134,7 +134,7 @@ def test_strict_refuses_a_checkpoint_of_other_versions(tmp_path: Path) -> None:
             train_plan(folder, Options(checkpoint_seconds=0), Stop())
         assert read_epochs(folder.checkpoints) == {}  # the news comes before the checkpoint
         with pytest.raises(KeyboardInterrupt):
-            train_plan(folder, Options(checkpoint_seconds=0, jobs=1), Stop())
+            train_plan(folder, Options(EngineChoice("local", 1), checkpoint_seconds=0), Stop())
         states = wait_until(lambda: read_states(folder.checkpoints, plan.runs), "a checkpoint")
         for state in states.values():
             object.__setattr__(state, "fingerprint", ("numpy 1",))
@@ -192,7 +192,7 @@ def test_an_error_keeps_what_is_finished_and_tells_the_watcher_to_close(tmp_path
 def test_every_run_is_told_of_once_and_equal_to_the_journal(tmp_path: Path) -> None:
     plan = make_plan({"init.scale": [1.0, 0.5, 0.25]})
     with ResultsFolder(tmp_path, plan, "sweep") as folder:
-        results = train_plan(folder, Options(jobs=2), notes := Notes())
+        results = train_plan(folder, Options(EngineChoice("local", 2)), notes := Notes())
     assert {end.run: end for end in notes.ends} == results.runs == load_results(tmp_path).runs
     assert len(notes.ends) == 3
     assert bits(results.runs).keys() == plan.runs.keys()
@@ -244,7 +244,7 @@ def test_a_signal_while_examples_are_decoded_tidies_up(
         ResultsFolder(tmp_path / "results", plan, "sweep") as folder,
         pytest.raises(InterruptedRunError, match="the same command again") as caught,
     ):
-        train_plan(folder, Options(jobs=2), Watcher())
+        train_plan(folder, Options(EngineChoice("local", 2)), Watcher())
     assert caught.value.exit_code == 143
     assert tidied == [True]
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 from sweeps import public_folder, read_only
 
 from bnexp.errors import OutputError
-from bnexp.files import atomic_file, remove_leftovers, write_atomically
+from bnexp.files import atomic_file, remove_leftovers, write_atomically, writing
 
 
 def test_content_is_replaced_and_nothing_else_is_left(tmp_path: Path) -> None:
@@ -48,7 +49,13 @@ def test_a_folder_that_is_not_writable_is_named_with_the_remedy() -> None:
         write_atomically(folder / "view.csv", "x")
     message = str(caught.value)
     assert message.startswith(f"{folder / 'view.csv'}: cannot be written: Permission denied")
-    assert "--output" in message
+    assert "Permission denied; choose another place with --output. What was" in message
+
+
+def test_a_disk_that_is_full_is_to_be_freed() -> None:
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with pytest.raises(OutputError, match="device; free space or choose another"), writing(Path()):
+        raise full
 
 
 def test_leftovers_of_one_file_are_removed_and_no_others(tmp_path: Path) -> None:

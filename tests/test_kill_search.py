@@ -21,9 +21,10 @@ DRIVE = """
 from pathlib import Path
 from bnexp.config import load_search
 from bnexp.driver import Options, Watcher
+from bnexp.engines import EngineChoice
 from bnexp.searching import train_search
 
-options = Options(jobs=2, checkpoint_seconds=0)
+options = Options(EngineChoice("local", 2), checkpoint_seconds=0)
 train_search(load_search("config.yaml"), Path("out"), options, Watcher())
 """
 CASES: dict[str, dict[str, Any]] = {

@@ -378,3 +378,51 @@ def test_wrong_arguments(tmp_path: Path) -> None:
         bnexp.search(search_document(), jobs=-1)
     with pytest.raises(ConfigError, match="is no range"):
         bnexp.search(search_document(), space={"optimizer.lr": 3})  # type: ignore[dict-item]
+
+
+def test_a_curve_is_that_of_a_trial_by_its_number_or_values(tmp_path: Path) -> None:
+    results = search(tmp_path / "out", 5, seed=3)
+    assert {cell.seed for cell in results.cells} == {3}
+    cell = results.cells[3]
+    records = results.runs[cell.run].records
+    accuracies = [record.metrics["val_accuracy"] for record in records]
+    assert results.curve("val_accuracy", trial=4).tolist() == accuracies
+    values = {key.replace(".", "__"): value for key, value in cell.values.items()}
+    assert results.curve("val_accuracy", **values).tolist() == accuracies  # type: ignore[arg-type]
+    loaded = bnexp.load_results(tmp_path / "out")
+    assert isinstance(loaded, SearchResults)
+    assert loaded.curve("val_accuracy", seed=3, trial=4).tolist() == accuracies
+
+
+def test_test_metrics_are_the_curve_of_chosen_trials_alone(tmp_path: Path) -> None:
+    results = search(tmp_path / "out", 5, evaluate__test="all")
+    best, *others = (ranked.cell.trial for ranked in results.ranked)
+    report = results.report(results.ranked[0])
+    assert report
+    curve = results.curve("test_accuracy", trial=best)
+    assert curve.tolist() == [record.metrics["test_accuracy"] for record in report.records]
+    assert len(results.curve("val_accuracy", trial=best)) == len(curve) == 4
+    words = f"the test_accuracy of trial {others[0]}, which is not chosen, is missing"
+    with pytest.raises(ResultsError, match=words):
+        results.curve("test_accuracy", trial=others[0])
+
+
+def test_a_curve_that_no_trial_has(tmp_path: Path) -> None:
+    results = search(tmp_path / "out", 3)
+    best = results.ranked[0].cell.trial
+    remedy = f"name one of 1 to 3, such as trial={best}, the best; trial_rows() has the values"
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({}, f"a curve is that of one trial; {remedy}"),
+        ({"trial": 4}, f"no trial with {{'trial': 4}}; {remedy}"),
+        ({"trial": 1, "seed": 9}, f"no trial with {{'trial': 1, 'seed': 9}}; {remedy}"),
+        ({"optimizer__lr": 7.0}, f"no trial with {{'optimizer.lr': 7.0}}; {remedy}"),
+    ]
+    for named, words in cases:
+        with pytest.raises(ResultsError) as caught:
+            results.curve("val_loss", **named)
+        assert words in str(caught.value)
+    with pytest.raises(ResultsError, match="no metric 'loss'; there are running_loss, running_acc"):
+        results.curve("loss", trial=1)
+    half = dataclasses.replace(results, runs={})
+    with pytest.raises(ResultsError, match="trial 1 is missing"):
+        half.curve("val_loss", trial=1)

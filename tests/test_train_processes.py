@@ -20,12 +20,13 @@ DRIVE = """
 from pathlib import Path
 from bnexp.config import load_sweep
 from bnexp.driver import Options, Watcher, train_plan
+from bnexp.engines import EngineChoice
 from bnexp.plan import plan_sweep
 from bnexp.store.folder import ResultsFolder
 
 plan = plan_sweep(load_sweep("config.yaml"))
 with ResultsFolder(Path("out"), plan, "sweep") as folder:
-    train_plan(folder, Options(jobs=2, checkpoint_seconds=0), Watcher())
+    train_plan(folder, Options(EngineChoice("local", 2), checkpoint_seconds=0), Watcher())
 """
 
 

@@ -13,8 +13,9 @@ from typing import NoReturn
 
 import click
 
+from bnexp.cli.choices import Commands
 from bnexp.cli.streams import prepare_streams, say
-from bnexp.errors import BnexpError, OutputError, meant
+from bnexp.errors import BnexpError, OutputError
 from bnexp.version import __version__
 
 # The first sentence of each command's help: listing commands imports none of them.
@@ -39,7 +40,7 @@ Exit codes:
 """
 
 
-class _Commands(click.Group):
+class _Commands(Commands):
     """The commands, each a module of its own with a ``command`` in it."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -50,14 +51,6 @@ class _Commands(click.Group):
             return None
         command: click.Command = import_module(f"bnexp.cli.{cmd_name}").command
         return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] not in _COMMANDS and not ctx.resilient_parsing:
-            near = meant(args[0], _COMMANDS)
-            ctx.fail(f"{args[0]!r} is no command{near}; the commands are {', '.join(_COMMANDS)}")
-        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

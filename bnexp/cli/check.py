@@ -18,16 +18,19 @@ def command(config: Path, overrides: tuple[str, ...], as_json: bool) -> None:
     """Validate a config and print what it means.
 
     Prints CONFIG resolved, its network, and the plans of its sweep and search; trains nothing. All
-    mistakes are reported at once, each as file:line:column.
+    mistakes are reported at once, each as file:line:column; keys without effect are noted.
     """
     from bnexp.cli.networks import network_rows
+    from bnexp.cli.notes import note_unused
     from bnexp.cli.plans import plan_facts, print_facts, print_table
     from bnexp.cli.searches import print_search, search_facts
     from bnexp.config import dump_config, load_config, network_spec, resolve
     from bnexp.environment import available_cores
     from bnexp.plan import plan_sweep
 
-    loaded = resolve(load_config(config, overrides=overrides))
+    asked = load_config(config, overrides=overrides)
+    note_unused(asked, config, overrides)
+    loaded = resolve(asked)
     plan = plan_sweep(loaded)
     spec = network_spec(next(iter(plan.runs.values())).config)
     facts = plan_facts(plan, available_cores())

@@ -1,4 +1,4 @@
-"""Words to choose from on the command line, refused as configs refuse theirs."""
+"""Words and commands to choose from, refused as configs refuse theirs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,21 @@ from typing import Any
 
 import click
 
-from bnexp.errors import not_known
+from bnexp.errors import meant, not_known
+
+
+class Commands(click.Group):
+    """A group of commands that says which one may be meant."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that the arguments begin with. Raises ``click.UsageError``."""
+        names = self.list_commands(ctx)
+        if args[0] not in names and not ctx.resilient_parsing:
+            near = meant(args[0], names)
+            ctx.fail(f"{args[0]!r} is no command{near}; the commands are {', '.join(names)}")
+        return super().resolve_command(ctx, args)
 
 
 class Choice(click.Choice[str]):

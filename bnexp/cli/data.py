@@ -8,12 +8,12 @@ from pathlib import Path
 import click
 
 from bnexp import describe
-from bnexp.cli.choices import Choice
+from bnexp.cli.choices import Choice, Commands
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
-@click.group("data", epilog="Example: bnexp data get mnist")
+@click.group("data", cls=Commands, epilog="Example: bnexp data get mnist")
 def command() -> None:
     """List the datasets and get one."""
 

@@ -99,3 +99,22 @@ def folder_options(command: _Command) -> _Command:
     ):
         command = option(command)
     return command
+
+
+jobs_option = click.option(
+    "--jobs",
+    metavar="N",
+    callback=read_count,
+    show_default="the cores available, or all of a cluster",
+    help="How many workers, or of a cluster at most how many.",
+)
+dry_run_option = click.option("--dry-run", is_flag=True, help="Print the plan and train nothing.")
+
+
+def plan_options(command: _Command) -> _Command:
+    """Add the options of the commands that train many runs: what is set, where, or only planned."""
+    shared = (set_option, jobs_option, engine_options("local"), dry_run_option, data_dir_option)
+    command = folder_options(command)
+    for option in reversed(shared):
+        command = option(command)
+    return command

@@ -33,8 +33,8 @@ def draw(
     from bnexp.plots import plot_curves, plot_grid, save_figure
 
     if isinstance(results, SearchResults):
-        refuse_choice(results, y, panel, arm)
-        yield from _draw_search(results, paths)
+        refuse_choice(results, panel, arm)
+        yield from _draw_search(results, paths, y)
         return
     if results.axes or y or panel or arm:
         figure = plot_grid(results, y=y, panel=panel, arm=arm)
@@ -44,20 +44,20 @@ def draw(
         yield save_figure(figure, path)
 
 
-def refuse_choice(results: SearchResults, *choice: str | None) -> None:
-    """Raise ConfigError for what is chosen in the picture of a sweep only."""
-    if any(choice):
+def refuse_choice(results: SearchResults, panel: str | None, arm: str | None) -> None:
+    """Raise ConfigError for the panels and arms of a sweep, which a search has not."""
+    if panel or arm:
         raise ConfigError(
-            f"{results.folder} is a search, drawn by its objective, {results.objective}; "
-            "--y, --panel and --arm are for sweeps"
+            f"{results.folder} is a search: each of its best trials has a panel, and each searched "
+            "key one of its own; --panel and --arm are for sweeps (--y chooses what is drawn)"
         )
 
 
-def _draw_search(results: SearchResults, paths: list[Path]) -> Iterator[Path]:
+def _draw_search(results: SearchResults, paths: list[Path], y: str | None) -> Iterator[Path]:
     """Draw the best trials to the files, and the objective over the ranges beside them."""
     from bnexp.plots import plot_best, plot_space, save_figure
 
-    figures = {"": plot_best(results), "-objective": plot_space(results)}
+    figures = {"": plot_best(results, y=y), "-objective": plot_space(results, y=y)}
     for ending, figure in figures.items():
         for path in paths:
             yield save_figure(figure, path.with_name(f"{path.stem}{ending}{path.suffix}"))

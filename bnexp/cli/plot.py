@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from bnexp.cli.streams import say
-from bnexp.errors import not_known
+from bnexp.errors import ConfigError, not_known
 from bnexp.records import METRICS
 
 
@@ -32,7 +32,7 @@ def _formats(
 @click.option(
     "--y",
     metavar="METRIC",
-    show_default="the config's, else an accuracy",
+    show_default="the config's, else an accuracy; the objective of a search",
     help=f"What to draw: {', '.join(METRICS)}.",
 )
 @click.option(
@@ -73,16 +73,19 @@ def command(
     from bnexp.cli.pictures import draw
     from bnexp.cli.searches import print_text
     from bnexp.store.folder import newest_folder
+    from bnexp.store.lock import owner_at_work
     from bnexp.store.results import load_results
 
     if text and (formats or output):
         raise click.UsageError("--text prints and writes no file; leave --format and --output out")
     if folder is not None and folder.is_file():
-        raise click.UsageError(f"{folder} is a file; plot draws a folder that a run or sweep wrote")
+        raise ConfigError(f"{folder} is a file; plot draws a folder that a run or sweep wrote")
     results = load_results(folder or newest_folder())
     finished, total = results.finished
     if finished < total:
-        say(f"{finished} of {total} runs are finished; to go on, give their command again")
+        owner = owner_at_work(results.folder)
+        then = f"{owner} trains on" if owner else "to go on, give their command again"
+        say(f"{finished} of {total} runs are finished; {then}")
     if text:
         print_text(results, **shown)
         return

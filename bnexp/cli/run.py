@@ -33,12 +33,15 @@ def command(config: Path, as_json: bool, **options: Any) -> None:
     there.
     """
     from bnexp.api import run
+    from bnexp.cli.notes import note_unused
     from bnexp.cli.pictures import draw
     from bnexp.cli.progress import LineWatcher
     from bnexp.cli.tables import finish
     from bnexp.config import load_config
 
-    loaded = load_config(config, overrides=options.pop("overrides"), seed=options.pop("seed"))
+    overrides = options.pop("overrides")
+    loaded = load_config(config, overrides=overrides, seed=options.pop("seed"))
+    note_unused(loaded, config, overrides)
     if loaded.sweep.axes:
         say("note: `bnexp run` leaves the config's sweep out; `bnexp sweep` trains it")
     results = run(loaded, watcher=LineWatcher(), **options)

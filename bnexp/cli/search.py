@@ -8,13 +8,7 @@ from typing import Any
 import click
 
 from bnexp.cli.choices import Choice
-from bnexp.cli.options import (
-    data_dir_option,
-    engine_options,
-    folder_options,
-    read_count,
-    set_option,
-)
+from bnexp.cli.options import plan_options, read_count
 from bnexp.cli.streams import say
 
 
@@ -42,18 +36,7 @@ from bnexp.cli.streams import say
     help="Whether the worse trials are stopped on the way.",
 )
 @click.option("--seed", type=int, show_default="the config's", help="The seed of all trials.")
-@set_option
-@click.option(
-    "--jobs",
-    metavar="N",
-    callback=read_count,
-    show_default="the cores available",
-    help="How many worker processes.",
-)
-@engine_options("local")
-@click.option("--dry-run", is_flag=True, help="Print the plan and train nothing.")
-@data_dir_option
-@folder_options
+@plan_options
 @click.option("--json", "as_json", is_flag=True, help="Print the trials, the best first, as JSON.")
 def command(config: Path, as_json: bool, dry_run: bool, **options: Any) -> None:
     """Search the ranges of a config for its best values.
@@ -62,11 +45,14 @@ def command(config: Path, as_json: bool, dry_run: bool, **options: Any) -> None:
     validation examples; only the best one is then measured on the test examples. Stop it whenever
     you like: the same command goes on from there.
     """
+    from bnexp.cli.notes import note_unused
     from bnexp.cli.searches import finish_search, note_search, print_search_plan
     from bnexp.config import load_search
 
     names = ("overrides", "sampler", "trials", "pruner", "seed")
-    loaded = load_search(config, **{name: options.pop(name) for name in names})
+    named = {name: options.pop(name) for name in names}
+    loaded = load_search(config, **named)
+    note_unused(loaded, config, named["overrides"])
     for note in note_search(loaded):
         say(f"note: {note}")
     if dry_run:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from bnexp.cli.pictures import draw, grid_text, refuse_choice
-from bnexp.cli.plans import open_results, plan_facts, print_facts, print_table
+from bnexp.cli.plans import open_results, plan_facts, print_facts, print_table, rough_seconds
 from bnexp.cli.streams import say
 from bnexp.cli.tables import refuse_failed
 from bnexp.config import Config
@@ -21,6 +21,7 @@ from bnexp.store.results import Results
 from bnexp.store.search import SearchResults
 from bnexp.trials import plan_search, rung_epochs, trial_count
 from bnexp.trials.draw import draw_values
+from bnexp.trials.outlook import Stage, plan_stages
 from bnexp.trials.planning import check_ends, search_config
 from bnexp.trials.tpe import require_optuna
 
@@ -72,15 +73,30 @@ def print_search_plan(
 
 
 def search_facts(config: Config, jobs: int) -> dict[str, Any]:
-    """Return the plan of a search in numbers, as if nothing were pruned.
+    """Return the plan of a search in numbers: its trials, and the report on the best.
 
-    For ``tpe``, whose trials follow from results, random ones stand in their place.
+    For ``tpe``, whose trials follow from results, random ones stand in their place. What halving
+    leaves out is left out, and ``without_halving`` are the numbers with it.
     """
-    count = trial_count(config)
+    count, rungs = trial_count(config), rung_epochs(config)
     plan = plan_search(config, draw_values(config, count))
     check_ends(plan.config)
     facts = {"trials": count, "sampler": config.search.sampler, **plan_facts(plan, jobs)}
-    return facts | {"rungs": list(rung_epochs(config))}
+    facts |= {"rungs": list(rungs), **_work(plan_stages(plan), jobs)}
+    if rungs:
+        facts["without_halving"] = _work(plan_stages(plan, prune=False), jobs)
+    return facts
+
+
+def _work(stages: Sequence[Stage], jobs: int) -> dict[str, Any]:
+    """Return in numbers what is trained in stages, each of which waits for the one before."""
+    seconds = sum(rough_seconds(stage.stacks(jobs), jobs) for stage in stages)
+    return {
+        "all_epochs": sum(stage.epochs for stage in stages),
+        "all_steps": sum(stage.steps for stage in stages),
+        "multiply_adds": sum(stage.multiply_adds for stage in stages),
+        "rough_seconds": round(seconds, 1),
+    }
 
 
 def print_search(config: Config) -> None:
@@ -120,21 +136,29 @@ def finish_search(results: SearchResults, *, as_json: bool) -> None:
     refuse_failed(results)
 
 
-def print_text(results: Results, **shown: Any) -> None:
+def print_text(
+    results: Results, *, y: str | None = None, panel: str | None = None, arm: str | None = None
+) -> None:
     """Print the grid of a sweep, or the best trials of a search."""
     if isinstance(results, SearchResults):
-        refuse_choice(results, *shown.values())
-        print_best(results)
+        from bnexp.plots.choose import choose_search_metric
+
+        refuse_choice(results, panel, arm)
+        print_best(results, choose_search_metric(results, y))
     else:
-        click.echo(grid_text(results, **shown))
+        click.echo(grid_text(results, y=y, panel=panel, arm=arm))
 
 
-def print_best(results: SearchResults) -> None:
-    """Print the best trials with their values, objective and, of the chosen ones, test metric."""
+def print_best(results: SearchResults, metric: str | None = None) -> None:
+    """Print the best trials with their values, objective and, of the chosen ones, test metric.
+
+    ``metric`` is one more to print, the last value that each has.
+    """
     rows = results.trial_rows()[:_BEST]
     keys, part = list(results.axes), results.objective.partition("_")[2]
     tested = [name for name in (f"test_{part}",) if name in rows[0] and name != results.objective]
-    shown = ["rank", "trial", *keys, results.objective, *tested]
+    more = [metric] if metric and metric != results.objective else []
+    shown = ["rank", "trial", *keys, results.objective, *more, *tested]
     has_status = any(row["status"] != "done" for row in rows)
     table = [(*shown, *(["status"] if has_status else []))]
     for row in rows:

@@ -7,14 +7,7 @@ from typing import Any
 
 import click
 
-from bnexp.cli.options import (
-    data_dir_option,
-    engine_options,
-    folder_options,
-    read_count,
-    rerun_option,
-    set_option,
-)
+from bnexp.cli.options import plan_options, rerun_option
 from bnexp.cli.streams import say
 
 
@@ -39,18 +32,7 @@ from bnexp.cli.streams import say
     help="Train every cell with this many seeds.",
 )
 @click.option("--seed", type=int, show_default="the config's", help="The first seed.")
-@set_option
-@click.option(
-    "--jobs",
-    metavar="N",
-    callback=read_count,
-    show_default="the cores available, or all of a cluster",
-    help="How many workers, or of a cluster at most how many.",
-)
-@engine_options("local")
-@click.option("--dry-run", is_flag=True, help="Print the plan and train nothing.")
-@data_dir_option
-@folder_options
+@plan_options
 @rerun_option
 @click.option("--json", "as_json", is_flag=True, help="Print cells and statuses as JSON.")
 def command(config: Path | None, as_json: bool, dry_run: bool, **options: Any) -> None:
@@ -60,12 +42,14 @@ def command(config: Path | None, as_json: bool, dry_run: bool, **options: Any) -
     as the only axis, batch norm is compared with none. Stop it whenever you like: the same command
     goes on from there, and more seeds or values extend what is there.
     """
+    from bnexp.cli.notes import note_unused
     from bnexp.cli.plans import print_plan
     from bnexp.config import load_sweep
     from bnexp.config.spec import explain_exponents
 
     named = {name: options.pop(name) for name in ("axes", "weights", "seeds", "seed", "overrides")}
     loaded = load_sweep(config, **named)
+    note_unused(loaded, config, named["overrides"])
     if not loaded.sweep.axes:
         say("note: this config sweeps nothing; name what to vary with --axis or --weights")
     for spec in (*(axis.partition("=")[2] for axis in named["axes"]), named["weights"] or ""):

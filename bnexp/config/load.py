@@ -70,13 +70,7 @@ def load_text(
     ``bare`` leaves out the text's own sweep, search and plot. For the other arguments, and the
     ``ConfigMistakesError`` that is raised, see ``load_config``.
     """
-    mistakes = Mistakes()
-    draft = Draft(Mark(source, 1, 1), mistakes)
-    draft.take_file(read_yaml(text, lambda line, column: Mark(source, line, column), mistakes))
-    if bare:
-        draft.drop_sweep_and_plot()
-    for rank, override in enumerate(overrides, 1):
-        draft.take_override(override, rank)
+    draft = _read(text, source, overrides, bare=bare)
     for rank, axis in enumerate(axes, len(overrides) + 1):
         _take_axis(draft, axis, rank)
     last = len(overrides) + len(axes) + 1
@@ -87,8 +81,29 @@ def load_text(
             mark = Mark(f"{flag} {value}", rank=last)
             draft.leaves[key] = Scalar(mark, str(value), value)
     config = _finish(draft)
-    mistakes.raise_if_any()
+    draft.mistakes.raise_if_any()
     return config
+
+
+def _read(text: str, source: str, overrides: Sequence[str], *, bare: bool = False) -> Draft:
+    """Return what a config and its overrides say, with the mistakes that are seen by then."""
+    mistakes = Mistakes()
+    draft = Draft(Mark(source, 1, 1), mistakes)
+    draft.take_file(read_yaml(text, lambda line, column: Mark(source, line, column), mistakes))
+    if bare:
+        draft.drop_sweep_and_plot()
+    for rank, override in enumerate(overrides, 1):
+        draft.take_override(override, rank)
+    return draft
+
+
+def written_places(
+    path: str | PathLike[str] | None, *, overrides: Sequence[str] = ()
+) -> dict[str, Mark]:
+    """Return where each key of a config stands that ``load_config`` has read, by its full name."""
+    source = "built-in config" if path is None else shown(str(Path(path)), 400)
+    text = read_text(BUILTIN if path is None else Path(path))
+    return {key: node.mark for key, node in _read(text, source, overrides).leaves.items()}
 
 
 def _take_axis(draft: Draft, text: str, rank: int) -> None:

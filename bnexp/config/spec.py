@@ -7,6 +7,7 @@ same numbers on every platform and 0.1 is 0.1; what is written out stays as it i
 from __future__ import annotations
 
 import decimal
+import difflib
 import re
 from decimal import Decimal
 
@@ -44,8 +45,11 @@ def parse_space(text: str) -> tuple[float, ...] | None:
     text = text.strip()
     match = _SPACE.fullmatch(text)
     if match is None:
-        if _CALL.match(text):
-            raise ConfigError(f"{text[:60]} is not understood; allowed: {FORMS}")
+        word = re.split(r"[:(]", text)[0]
+        near = difflib.get_close_matches(word, ("logspace", "linspace"), 1, 0.8)
+        if near or _CALL.match(text):
+            meant = f", did you mean {near[0]}?" if near and near != [word] else ""
+            raise ConfigError(f"{text[:60]} is not understood{meant}; allowed: {FORMS}")
         return None
     name = match[1]
     if match["args"] is not None:

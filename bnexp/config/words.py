@@ -100,7 +100,7 @@ def _wrong(leaf: Leaf, node: Node) -> str:
     if node.value is None:
         return f"{text} is no value" if text else "there is no value"
     kinds = {one.get("type") for one in leaf.allowed.get("anyOf", [leaf.allowed])}
-    words = _words(leaf.allowed)
+    words = allowed_words(leaf.allowed)
     near = meant(text, words) if isinstance(node.value, str) else ""
     if kinds & {"integer", "number"}:
         wrong = _wrong_number(node, text, words=bool(words), whole="integer" in kinds)
@@ -140,7 +140,8 @@ def _quotes(node: Scalar, text: str) -> str:
     return f'"{text}"' if node.quoted else text
 
 
-def _words(schema: Mapping[str, Any]) -> list[str]:
+def allowed_words(schema: Mapping[str, Any]) -> list[str]:
+    """Return the words that a schema allows."""
     options = schema.get("anyOf", [schema])
     words = [word for one in options for word in one.get("enum", [one.get("const")])]
     return [word for word in words if isinstance(word, str)]

@@ -188,11 +188,13 @@ def _wrong(
     form = "" if files[0].archive else ", gzipped or not"
     if path.name == files[0].archive:
         name, form = path.name, f" in its folder {FOLDER}"
-    reason = str(error)
     if isinstance(error, OSError):
-        reason = error.strerror or reason
+        return DatasetError(
+            f"{path}, {name} of {facts.title}, cannot be read: {error.strerror or error}. Mend "
+            "that, or name a folder that holds the files with --data-dir or BNEXP_DATA"
+        )
     return DatasetError(
-        f"{path} is not {name} of {facts.title}: {reason}. Expected{form}: {expected(files)}. "
+        f"{path} is not {name} of {facts.title}: {error}. Expected{form}: {expected(files)}. "
         f"Move it away and get the dataset again (bnexp data get {facts.name}, with --data-dir if "
         "it is not in the cache), or name a folder that holds the right files with --data-dir or "
         "BNEXP_DATA"

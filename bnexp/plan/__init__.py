@@ -8,11 +8,12 @@ from bnexp.lazy import lazy_names
 
 if TYPE_CHECKING:
     from bnexp.plan.cells import AxisValue, Cell, Plan, plan_run, plan_sweep
+    from bnexp.plan.cost import run_multiply_adds, step_seconds
     from bnexp.plan.evaluations import evaluations, in_evaluation_mode
     from bnexp.plan.facts import effective
     from bnexp.plan.identity import question, question_hash, run_id
     from bnexp.plan.stacks import cut_stacks, stack_key
-    from bnexp.plan.work import Run, Stack, run_multiply_adds, step_seconds
+    from bnexp.plan.work import Run, Stack
 
 __all__ = [
     "AxisValue",
@@ -42,6 +43,7 @@ __getattr__ = lazy_names(
         "evaluations": ["evaluations", "in_evaluation_mode"],
         "identity": ["question", "question_hash", "run_id"],
         "stacks": ["cut_stacks", "stack_key"],
-        "work": ["Run", "Stack", "run_multiply_adds", "step_seconds"],
+        "cost": ["run_multiply_adds", "step_seconds"],
+        "work": ["Run", "Stack"],
     },
 )

@@ -14,6 +14,7 @@ from dataclasses import replace
 from bnexp.config.network import network_spec
 from bnexp.config.schema import Config
 from bnexp.describe import Pool
+from bnexp.plan.cost import moments
 from bnexp.plan.facts import effective
 from bnexp.plan.forms import knows_examples
 from bnexp.plan.work import Run, Stack
@@ -40,11 +41,11 @@ _STACKED = (
     ("norm", "eps"),
     ("norm", "momentum"),
 )
-#: Arrays as large as the parameters that each update rule keeps beside them and their gradients.
-_MOMENTS = {"sgd": 0, "adagrad": 1, "rmsprop": 1, "adam": 2}
 #: Parameters, gradients and activations of a stack should stay within a core's share of the cache.
 _STACK_BYTES = 12e6
 _MOST_RUNS = 64
+#: Seconds for each worker; runs that take less are not cut so that all workers have a stack.
+_WORTH_CUTTING = 0.2
 
 
 def cut_stacks(
@@ -102,7 +103,7 @@ def _cut(stack: Stack, jobs: int) -> list[Stack]:
     runs = stack.runs
     most = max(1, min(_MOST_RUNS, int(_STACK_BYTES / _run_bytes(runs[0].config))))
     count = -(-len(runs) // most)
-    if stack.seconds > 0.5 * jobs:
+    if stack.seconds > _WORTH_CUTTING * jobs:
         count = min(len(runs), -(-count // jobs) * jobs)
     edges = [len(runs) * i // count for i in range(count + 1)]
     return [replace(stack, runs=runs[a:b]) for a, b in itertools.pairwise(edges)]
@@ -112,8 +113,8 @@ def _run_bytes(config: Config) -> float:
     """Memory that one run's step touches: parameters, gradients, optimizer state, activations."""
     spec = network_spec(config)
     size = 4 if config.training.dtype == "float32" else 8
-    moments = 1 if config.optimizer.resolved_momentum else _MOMENTS[config.optimizer.rule]
     # Every hidden layer is kept, normalised and activated; an image also with its border.
     hidden = (*spec.weighted[:-1], *(layer for layer in spec.layers if isinstance(layer, Pool)))
     outputs = sum(math.prod(layer.out_shape) for layer in hidden)
-    return size * ((2 + moments) * spec.parameters + 3 * outputs * config.training.batch_size) + 1
+    arrays = (2 + moments(config)) * spec.parameters
+    return size * (arrays + 3 * outputs * config.training.batch_size) + 1

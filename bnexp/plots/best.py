@@ -16,35 +16,37 @@ from matplotlib.figure import Figure
 from bnexp.errors import ConfigError
 from bnexp.plots import draw, frame, layout
 from bnexp.plots.caption import caption_lines
-from bnexp.plots.choose import recorded_metrics
+from bnexp.plots.choose import choose_search_metric, recorded_metrics
 from bnexp.plots.curves import PARTS
 from bnexp.plots.grid import label_outer
 from bnexp.plots.limits import Scale, x_limits, y_scale
 from bnexp.plots.lines import Line, make_line
 from bnexp.plots.notes import line_points, panel_notes
 from bnexp.plots.panels import Panel, Selection
-from bnexp.plots.words import METRIC_WORDS, number_text, value_labels
+from bnexp.plots.titles import draw_titles, trial_titles
+from bnexp.plots.words import METRIC_WORDS
 from bnexp.store.search import SearchResults
 from bnexp.trials import rung_epochs
 from bnexp.trials.rank import Ranked
 
 #: Panels of the figure: four rows of five.
 MOST = 20
-#: Characters of a line in a panel's title.
-_TITLE_WIDTH = 31
 
 
-def plot_best(results: SearchResults) -> Figure:
+def plot_best(results: SearchResults, *, y: str | None = None) -> Figure:
     """Draw training and validation curves of the best 20 trials, as a matplotlib figure.
 
+    They are the best by the objective; the curves are of its kind, or of that of the metric ``y``.
+
     Raises:
-        ConfigError: no trial has a record yet.
+        ConfigError: no trial has a record yet, or ``y`` is not recorded.
     """
+    metric = choose_search_metric(results, y)
     shown = [ranked for ranked in results.ranked if ranked.value is not None][:MOST]
     if not shown:
         raise ConfigError(nothing_to_draw(results))
     with frame.own_style():
-        return _draw(results, shown)
+        return _draw(results, shown, metric.partition("_")[2])
 
 
 def search_caption(results: SearchResults, first: str, metrics: Sequence[str], width: int) -> str:
@@ -75,18 +77,25 @@ def nothing_to_draw(results: SearchResults) -> str:
     return f"{results.folder}: no trial has {results.objective}{when}"
 
 
-def _metrics(results: SearchResults) -> dict[str, str]:
-    """Return the metric to draw of each part: those of the objective's kind."""
-    objective, recorded = results.objective, recorded_metrics(results)
-    kind = objective.partition("_")[2]
+def _metrics(results: SearchResults, kind: str) -> dict[str, str]:
+    """Return the metric to draw of each part: its accuracy, or its loss."""
+    recorded = recorded_metrics(results)
     found = {part: f"{part}_{kind}" for part in PARTS if f"{part}_{kind}" in recorded}
-    if not objective.startswith("test"):
+    if not results.objective.startswith("test"):
         found.pop("test", None)  # of the chosen trials alone, and after the choice
     return found
 
 
-def _draw(results: SearchResults, shown: Sequence[Ranked]) -> Figure:
-    metrics = _metrics(results)
+def _first_words(results: SearchResults, count: int, kind: str) -> str:
+    """Return what the caption begins with: which trials these are."""
+    ended = sum(ranked.result is not None for ranked in results.ranked)
+    far = "" if ended == len(results.cells) else " so far"
+    words = f"The best {count} of {ended} trials{far} by {ranking_words(results)}"
+    return words if results.objective.endswith(kind) else f"{words}, given in the titles"
+
+
+def _draw(results: SearchResults, shown: Sequence[Ranked], kind: str) -> Figure:
+    metrics, titles = _metrics(results, kind), trial_titles(results, shown)
     panels = [
         {
             part: make_line([ranked.cell], results.runs, metric, quantiles=False)
@@ -95,15 +104,13 @@ def _draw(results: SearchResults, shown: Sequence[Ranked]) -> Figure:
         for ranked in shown
     ]
     lines = [line for panel in panels for line in panel.values()]
-    titles = [_title(results, ranked, shown) for ranked in shown]
-    rows = max(title.count("\n") + 1 for title in titles)
     once = {part: all(len(panel[part].x) == 1 for panel in panels) for part in metrics}
     handles = [frame.legend_handle(*PARTS[part], point=once[part]) for part in metrics]
     handles += frame.mark_handles(lines)
-    count, kind = len(shown), results.objective.partition("_")[2]
+    count = len(shown)
     width = layout.page_width(layout.grid_shape(count)[1])
     columns = frame.legend_columns([str(handle.get_label()) for handle in handles], width)
-    first = f"The best {count} of {len(results.cells)} trials by {ranking_words(results)}"
+    first = _first_words(results, count, kind)
     text = search_caption(results, first, [*metrics.values()], frame.caption_width(width))
     caption = text.split("\n")
     page = layout.make_page(
@@ -111,22 +118,20 @@ def _draw(results: SearchResults, shown: Sequence[Ranked]) -> Figure:
         panel_titles=True,
         legend_rows=-(-len(handles) // columns),
         caption_rows=len(caption),
-        title_rows=rows,
+        title_rows=len(titles[0]),
     )
     figure = frame.new_figure(page)
     frame.add_texts(figure, page, results.config.name, caption)
     frame.add_legend(figure, page, handles, columns)
-    longest = max(len(line) for title in titles for line in title.split("\n"))
-    size = frame.title_size(longest, page.panel_width)
     xlim, scale = x_limits(results, lines), y_scale(kind, lines)
     axes: Axes | None = None
-    for index, (title, panel) in enumerate(zip(titles, panels, strict=True)):
+    for index, panel in enumerate(panels):
         axes = figure.add_axes(page.rect(index), sharex=axes, sharey=axes)
         if index == 0:
             draw.set_scales(axes, xlim, scale)
-        axes.set_title(title, size=size, linespacing=1.15)
         _draw_panel(axes, panel, xlim, scale, (page.panel_width, page.panel_height))
         label_outer(axes, index, count, page, kind)
+    draw_titles(figure.axes, titles, page.panel_width)
     return figure
 
 
@@ -146,23 +151,3 @@ def _draw_panel(
         points.extend(line_points(line, xlim, scale))
     notes = panel_notes(Panel("", {0: next(iter(panel.values()))}))
     draw.write_notes(axes, [replace(note, arm=None) for note in notes], points, [], size)
-
-
-def _title(results: SearchResults, ranked: Ranked, shown: Sequence[Ranked]) -> str:
-    """Return a title in lines: rank, trial and objective, then the values."""
-    value = number_text(ranked.value) if ranked.value is not None else ""
-    head = f"best {ranked.rank} (trial {ranked.cell.trial}): {value}"
-    labels = [
-        value_labels(results.config, {key: [one.cell.values[key] for one in shown]}, key)[
-            ranked.cell.values[key]
-        ]
-        for key in results.axes
-    ]
-    lines = [""]
-    for label in labels:
-        joined = f"{lines[-1]}, {label}" if lines[-1] else label
-        if lines[-1] and len(joined) > _TITLE_WIDTH:
-            lines.append(label)
-        else:
-            lines[-1] = joined
-    return "\n".join([head, *lines])

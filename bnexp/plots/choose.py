@@ -13,6 +13,7 @@ from bnexp.errors import ConfigError, like, meant
 from bnexp.plan import AxisValue
 from bnexp.records import METRICS
 from bnexp.store.results import Results
+from bnexp.store.search import SearchResults
 
 #: Most values of a single axis that make arms in one panel instead of panels: numbers, and words.
 _MOST_ARMS, _MOST_WORDS = 6, 8
@@ -37,11 +38,11 @@ _PREFERRED = (
 
 
 def recorded_metrics(results: Results) -> tuple[str, ...]:
-    """Return the metrics that finished runs recorded, or that the config asks for if none did."""
-    found = {
-        name for run in results.runs.values() for record in run.records for name in record.metrics
-    }
-    found = found or set(configured_metrics(results.config))
+    """Return the metrics that finished runs recorded, or that the config asks for if none did.
+
+    In a search those of the trials: what the report on a chosen one has besides is none.
+    """
+    found = results.metrics or configured_metrics(results.config)
     return tuple(name for name in METRICS if name in found)
 
 
@@ -74,6 +75,25 @@ def choose_metric(results: Results, y: str | None) -> str:
     once = {part for part, key in PARTS.items() if getattr(evaluate, key) == "last"}
     preferred = [name for name in _PREFERRED if name in recorded]
     return min(preferred, key=lambda name: name.partition("_")[0] in once)
+
+
+def choose_search_metric(results: Results, y: str | None) -> str:
+    """Return the metric to draw of the trials of a search: ``y``, else the objective.
+
+    Raises:
+        ConfigError: the results are no search's, ``y`` is no metric, or no trial recorded it.
+    """
+    if not isinstance(results, SearchResults):
+        raise ConfigError(f"{results.folder} is no search: draw it with plot_grid or plot_curves")
+    if y in (None, results.objective):
+        return results.objective
+    recorded = recorded_metrics(results)
+    if y in METRICS and y.startswith("test") and y not in recorded:
+        raise ConfigError(
+            f"y: {y!r} is measured of the chosen trials only, once they are chosen (trials.csv has "
+            f"it): no picture tempts to choose by it; choose one of {', '.join(recorded)}"
+        )
+    return choose_metric(results, y)
 
 
 def _why_missing(results: Results, metric: str) -> str:

@@ -95,7 +95,7 @@ def add_texts(figure: Figure, page: layout.Page, title: str, caption: Sequence[s
     )
 
 
-def title_size(length: int, width: float) -> float:
+def title_size(length: float, width: float) -> float:
     """Return the size in points of titles of up to ``length`` characters over panels so wide."""
     return min(style.PANEL_TITLE_SIZE, width * 72 / (max(length, 1) * _CHARACTER * 1.1))
 

@@ -31,7 +31,7 @@ LEGEND_ROW = 0.23
 #: Above the panels, with and without titles of their own.
 PANEL_TITLE, NO_TITLE = 0.26, 0.1
 #: A line more in the titles of panels.
-PANEL_TITLE_ROW = 0.125
+PANEL_TITLE_ROW = 0.14
 CAPTION_ROW = 0.145
 EDGE = 0.1
 

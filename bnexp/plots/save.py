@@ -47,4 +47,5 @@ def _replace_file(path: Path, content: bytes) -> None:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise OutputError(f"{path}: the figure cannot be written: {reason}") from error
+        what = f"{path}: the figure cannot be written: {reason}; name another place (--output)"
+        raise OutputError(what) from error

@@ -7,6 +7,7 @@ against the number of trials, which says whether more of them would be worth it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import accumulate
 from typing import Any
 
@@ -19,11 +20,12 @@ from bnexp.config.ranges import Range, range_of
 from bnexp.errors import ConfigError
 from bnexp.plots import draw, frame, layout, style
 from bnexp.plots.best import nothing_to_draw, ranking_words, search_caption
+from bnexp.plots.choose import choose_search_metric
 from bnexp.plots.limits import Scale, value_scale
 from bnexp.plots.style import LineStyle
 from bnexp.plots.words import METRIC_WORDS, key_name, number_text, value_text
 from bnexp.store.search import SearchResults
-from bnexp.trials.rank import Ranked
+from bnexp.trials.rank import Ranked, ranking_record
 
 #: How trials that ended in each way are drawn, and what the legend calls them.
 _LOOKS: Mapping[str, tuple[str, dict[str, Any]]] = {
@@ -47,20 +49,30 @@ _CHARACTER, _SMALLEST = 0.66, 4.5
 _MARGIN = 0.05
 
 
-def plot_space(results: SearchResults) -> Figure:
+def plot_space(results: SearchResults, *, y: str | None = None) -> Figure:
     """Draw the objective of all trials against each searched key, as a matplotlib figure.
 
+    With the metric ``y`` that is drawn, as it was when the objective was what a trial is ranked by;
+    the best trial stays the best by the objective.
+
     Raises:
-        ConfigError: no trial has an objective yet.
+        ConfigError: no trial has an objective yet, or ``y`` is not recorded.
     """
+    metric = choose_search_metric(results, y)
     ended = [ranked for ranked in results.ranked if ranked.result is not None]
     if all(ranked.value is None for ranked in ended):
         raise ConfigError(nothing_to_draw(results))
     with frame.own_style():
-        return _draw(results, ended)
+        return _draw(results, [_shown(results, one, metric) for one in ended], metric)
 
 
-def _draw(results: SearchResults, ended: Sequence[Ranked]) -> Figure:
+def _shown(results: SearchResults, ranked: Ranked, metric: str) -> Ranked:
+    """Return a trial with the metric to draw as its value."""
+    record = ranking_record(results.config.search, ranked.result)
+    return replace(ranked, value=record.metrics.get(metric) if record else None)
+
+
+def _draw(results: SearchResults, ended: Sequence[Ranked], metric: str) -> Figure:
     keys, search = list(results.axes), results.config.search
     count = len(keys) + 1
     statuses = [s for s in _LOOKS if any(one.result and one.result.status == s for one in ended)]
@@ -72,7 +84,7 @@ def _draw(results: SearchResults, ended: Sequence[Ranked]) -> Figure:
     total = len(results.cells)
     trials = f"{total}" if len(ended) == total else f"{len(ended)} of {total}"
     first = f"{trials} trials by {search.sampler}, ranked by {ranking_words(results)}"
-    text = search_caption(results, first, [results.objective], frame.caption_width(width))
+    text = search_caption(results, first, [metric], frame.caption_width(width))
     page = layout.make_page(
         count,
         panel_titles=False,
@@ -84,7 +96,7 @@ def _draw(results: SearchResults, ended: Sequence[Ranked]) -> Figure:
     frame.add_texts(figure, page, results.config.name, text.split("\n"))
     frame.add_legend(figure, page, handles, columns)
     values = [one.value for one in ended if one.value is not None]
-    scale = value_scale(results.objective, values)
+    scale = value_scale(metric, values)
     for index in range(count):
         axes = figure.add_axes(page.rect(index))
         draw.set_scales(axes, (0.0, 1.0), scale)
@@ -95,7 +107,7 @@ def _draw(results: SearchResults, ended: Sequence[Ranked]) -> Figure:
             _draw_progress(axes, results, ended, scale)
         axes.tick_params(labelleft=index % page.columns == 0)
         if index % page.columns == 0:
-            axes.set_ylabel(METRIC_WORDS[results.objective])
+            axes.set_ylabel(METRIC_WORDS[metric])
     return figure
 
 
@@ -198,20 +210,23 @@ def _draw_progress(
     by_number = sorted(ended, key=lambda one: one.cell.trial or 0)
     _draw_points(axes, [(float(one.cell.trial or 0), one) for one in by_number], scale)
     whole = [
-        (one.cell.trial or 0, one.value)
+        one
         for one in by_number
         if one.value is not None and one.result and one.result.status != "pruned"
     ]
-    better = max if results.config.search.is_maximized else min
-    best = list(accumulate((value for _, value in whole), better))
-    numbers = [number for number, _ in whole]
+    best = list(accumulate(whole, _better))
+    numbers = [one.cell.trial or 0 for one in whole]
     end = total if len(ended) == total else max(one.cell.trial or 0 for one in ended)
     axes.step(
         [*numbers, end],
-        [*best, best[-1]],
+        [one.value or 0.0 for one in (*best, best[-1])],
         where="post",
         color=style.VERMILLION,
         linewidth=style.LINE_WIDTH,
         clip_on=False,
         label="best so far",
     )
+
+
+def _better(one: Ranked, other: Ranked) -> Ranked:
+    return min(one, other, key=lambda ranked: ranked.rank)

@@ -8,6 +8,7 @@ import os
 import platform
 import time
 from pathlib import Path
+from typing import Any
 
 from bnexp.errors import ResultsError
 from bnexp.files import remove_leftovers, write_atomically, writing
@@ -19,6 +20,29 @@ _OWNER = ".owner.json"
 def is_lock_file(path: Path) -> bool:
     """Return whether a file is one that a lock leaves in its folder."""
     return path.name == _LOCK or path.name.startswith((_OWNER, f".{_OWNER}."))
+
+
+def owner_at_work(folder: Path) -> str | None:
+    """Return who seems to train in a folder, a process of this machine that lives; else None.
+
+    The lock itself is not asked: a look must not keep anybody from taking it.
+    """
+    if os.name != "posix":  # elsewhere the question would be a signal
+        return None
+    try:
+        owner = _read_owner(folder)
+        if owner["host"] != platform.node():
+            return None
+        os.kill(owner["pid"], 0)
+    except PermissionError:  # it lives, and is somebody else's
+        pass
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        return None
+    return f"process {owner['pid']}"
+
+
+def _read_owner(folder: Path) -> Any:
+    return json.loads((folder / _OWNER).read_text())
 
 
 class FolderLock:
@@ -58,7 +82,7 @@ class FolderLock:
 
     def _owner(self) -> str:
         try:
-            owner = json.loads((self.folder / _OWNER).read_text())
+            owner = _read_owner(self.folder)
             return f"process {owner['pid']} on {owner['host']} since {owner['since']}"
         except (OSError, ValueError, KeyError, TypeError):
             return "another process"

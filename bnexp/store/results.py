@@ -104,24 +104,30 @@ class Results:
         digits of a number are enough, as titles show it. Raises ResultsError when no cell, or no
         finished one, is meant, and for a metric that nobody recorded.
         """
-        import numpy as np
-
-        if metric not in (self.metrics or METRICS):
-            recorded = ", ".join(self.metrics or METRICS)
-            raise ResultsError(f"{self.folder}: no metric {metric!r}; there are {recorded}")
-        wanted = {key.replace("__", "."): _tuples(value) for key, value in values.items()}
-        of_seed = [cell for cell in self.cells if cell.seed == seed]
-        exact = [cell for cell in of_seed if dict(cell.values) == wanted]
-        near = [cell for cell in of_seed if _shown_alike(cell.values, wanted)]
-        found = exact or near
+        refuse_unrecorded(self.folder, metric, self.metrics)
+        wanted = wanted_values(values)
+        found = self._cells_with(wanted, seed)
         if len(found) != 1:
             axes = {key: list(axis) for key, axis in self.axes.items()}
             message = f"{self.folder}: no cell {wanted} with seed {seed}; the axes are {axes}"
             raise ResultsError(message)
-        if found[0].run not in self.runs:
-            raise ResultsError(f"{self.folder}: the run of {wanted}, seed {seed}, is missing")
-        records = self.runs[found[0].run].records
-        return np.array([r.metrics[metric] for r in records if metric in r.metrics])
+        return self._curve(
+            metric, self.runs.get(found[0].run), f"the run of {wanted}, seed {seed},"
+        )
+
+    def _cells_with(self, wanted: Mapping[str, AxisValue], seed: int | None) -> list[Cell]:
+        """Return the cells with exactly these values, or those that show the same."""
+        of_seed = [cell for cell in self.cells if seed in (None, cell.seed)]
+        exact = [cell for cell in of_seed if dict(cell.values) == wanted]
+        return exact or [cell for cell in of_seed if _shown_alike(cell.values, wanted)]
+
+    def _curve(self, metric: str, result: RunResult | None, what: str) -> NDArray[np.float64]:
+        """Return a metric at each record of a result. Raises ResultsError when there is none."""
+        import numpy as np
+
+        if result is None:
+            raise ResultsError(f"{self.folder}: {what} is missing")
+        return np.array([r.metrics[metric] for r in result.records if metric in r.metrics])
 
     def to_pandas(self) -> Any:
         """Return ``rows()`` as a data frame. Raises ModuleNotFoundError without pandas."""
@@ -153,8 +159,9 @@ def load_results(folder: Path | str) -> Results:
     folder = Path(folder)
     entries = read_journal(folder / NAME)
     if not any("ask" in entry for entry in entries):
+        what = f"not a results folder (no {NAME} with a plan in it)"
         raise ResultsError(
-            f"{folder}: not a results folder (no {NAME} with a plan in it); name a folder that "
+            f"{folder}: {what if folder.exists() else 'no such folder'}; name a folder that "
             "`bnexp run`, `sweep` or `search` wrote"
         )
     return read_results(folder, entries)
@@ -234,6 +241,18 @@ def trial_axes(trials: Sequence[Cell]) -> dict[str, tuple[AxisValue, ...]]:
         key: tuple(sorted(dict.fromkeys(cell.values[key] for cell in trials), key=_value_key))
         for key in keys
     }
+
+
+def refuse_unrecorded(folder: Path, metric: str, recorded: Sequence[str]) -> None:
+    """Raise ResultsError for a metric that is not recorded."""
+    if metric not in (recorded or METRICS):
+        there = ", ".join(recorded or METRICS)
+        raise ResultsError(f"{folder}: no metric {metric!r}; there are {there}")
+
+
+def wanted_values(named: Mapping[str, AxisValue | list[Any]]) -> dict[str, AxisValue]:
+    """Return the values that keyword arguments name, by key: ``init__scale`` is ``init.scale``."""
+    return {key.replace("__", "."): _tuples(value) for key, value in named.items()}
 
 
 def _shown_alike(values: Mapping[str, AxisValue], wanted: Mapping[str, AxisValue]) -> bool:

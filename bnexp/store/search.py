@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from bnexp.errors import ResultsError
+from bnexp.plan import AxisValue
 from bnexp.records import METRICS, RunResult
-from bnexp.store.results import Results
+from bnexp.store.results import Results, refuse_unrecorded, wanted_values
 from bnexp.trials.rank import Ranked, rank_trials
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, repr=False)
@@ -42,6 +48,48 @@ class SearchResults(Results):
         first = self.ranked[0]
         return None if first.value is None else first.cell.values
 
+    def curve(  # type: ignore[override]  # no axis is called trial
+        self,
+        metric: str,
+        *,
+        trial: int | None = None,
+        seed: int | None = None,
+        **values: AxisValue | list[Any],
+    ) -> NDArray[np.float64]:
+        """Return one trial's metric at each record: ``curve("val_accuracy", trial=17)``.
+
+        A trial is named by its number, or as a cell of a sweep is by its values; all have the seed
+        of the search. Test metrics are those of its report, which only chosen trials have. Raises
+        ResultsError when there is no such trial, or nothing of it yet, and for a metric that nobody
+        recorded.
+        """
+        recorded = self._recorded
+        refuse_unrecorded(self.folder, metric, recorded)
+        ranked = self._trial(trial, seed, wanted_values(values))
+        result, what = ranked.result, f"trial {ranked.cell.trial}"
+        if metric in recorded and metric not in self.metrics:
+            result, what = self.report(ranked), f"the {metric} of {what}, which is not chosen,"
+        return self._curve(metric, result, what)
+
+    def _trial(
+        self, number: int | None, seed: int | None, wanted: Mapping[str, AxisValue]
+    ) -> Ranked:
+        """Return the trial with a number and values, if given; of equal ones the first drawn."""
+        found = [
+            cell
+            for cell in (self._cells_with(wanted, seed) if wanted else self.cells)
+            if number in (None, cell.trial) and seed in (None, cell.seed)
+        ]
+        if not found or (number is None and not wanted):
+            asked = {"trial": number, "seed": seed, **wanted}
+            named = {key: value for key, value in asked.items() if value is not None}
+            what = f"no trial with {named}" if named else "a curve is that of one trial"
+            raise ResultsError(
+                f"{self.folder}: {what}; name one of 1 to {len(self.cells)}, such as "
+                f"trial={self.ranked[0].cell.trial}, the best; trial_rows() has the values of all"
+            )
+        return next(ranked for ranked in self.ranked if ranked.cell is found[0])
+
     def report(self, ranked: Ranked) -> RunResult | None:
         """Return the run with test examples of a chosen trial; of others there is none to show."""
         if ranked.rank > self.config.search.report or ranked.cell.report is None:
@@ -53,7 +101,7 @@ class SearchResults(Results):
 
         Test metrics stand there for the chosen trials only.
         """
-        metrics = [name for name in METRICS if name in self.metrics or name in self._reported]
+        metrics = self._recorded
         rows = []
         for ranked in self.ranked:
             cell, result = ranked.cell, ranked.result
@@ -70,6 +118,8 @@ class SearchResults(Results):
         return rows
 
     @property
-    def _reported(self) -> set[str]:
+    def _recorded(self) -> list[str]:
+        """Names of the metrics that trials have, or the reports on chosen ones."""
         chosen = [self.report(ranked) for ranked in self.ranked[: self.config.search.report]]
-        return {name for result in chosen if result for name in result.final}
+        reported = {name for result in chosen if result for name in result.final}
+        return [name for name in METRICS if name in reported or name in self.metrics]

@@ -41,6 +41,11 @@ def rung_epochs(config: Config) -> tuple[int, ...]:
     return tuple(dict.fromkeys(rung for rung in rungs if rung < epochs))
 
 
+def kept_count(search: SearchConfig, count: int) -> int:
+    """Return how many of so many trials go on from a rung: the share, rounded down, or one."""
+    return max(1, int(count * search.keep + 1e-9))
+
+
 def halve(
     config: Config, runs: Sequence[Run], known: Mapping[str, RunResult], failed: frozenset[str]
 ) -> Standing:
@@ -89,7 +94,7 @@ def _best(
         value = objective_value(search, result, until=_steps(run, rung))
         return sort_key(search, value, place)
 
-    count = max(1, int(len(alive) * search.keep + 1e-9))
+    count = kept_count(search, len(alive))
     return {alive[place].id for place in sorted(range(len(alive)), key=key)[:count]}
 
 

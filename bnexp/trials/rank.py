@@ -28,20 +28,27 @@ def objective_value(
 
     None for a run that diverged by then, failed, or has no record of the objective.
     """
+    record = ranking_record(search, result, until=until)
+    return None if record is None else record.metrics[search.objective]
+
+
+def ranking_record(
+    search: SearchConfig, result: RunResult | None, *, until: int | None = None
+) -> Record | None:
+    """Return the record whose objective a run is ranked by; see ``objective_value``."""
     if result is None or result.status == "failed":
         return None
     if result.status == "diverged" and (until is None or result.step <= until):
         return None
-    values = [
-        record.metrics[search.objective]
+    records = [
+        record
         for record in records_until(result.records, until)
         if math.isfinite(record.metrics.get(search.objective, math.nan))
     ]
-    if not values:
-        return None
-    if search.at == "final":
-        return values[-1]
-    return max(values) if search.is_maximized else min(values)
+    if not records or search.at == "final":
+        return records[-1] if records else None
+    choose = max if search.is_maximized else min
+    return choose(records, key=lambda record: record.metrics[search.objective])
 
 
 def records_until(records: Sequence[Record], until: int | None) -> tuple[Record, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from bnexp.config import load_config, load_text, resolve
 from bnexp.describe import Activation, Dense, Dropout, NetworkSpec
 from bnexp.plan import plan_sweep
 from bnexp.store.folder import ResultsFolder
+from bnexp.store.lock import FolderLock
 from bnexp.store.results import load_results
 
 
@@ -319,3 +321,81 @@ def test_failed_runs_are_listed_by_their_reasons(call):
         "    init.scale = 13, seed = 0",
         "    init.scale = 15, seed = 0",
     ]
+
+
+IDLE = """\
+data: {name: digits, train: 100, test: 50}
+network: {layers: [8]}
+norm: {kind: none, momentum: 0.5}
+training: {epochs: 1, batch_size: 20}
+"""
+
+
+def test_a_key_without_effect_is_noted_once_by_every_command(call):
+    Path("idle.yaml").write_text(IDLE)
+    note = "note: without effect here: norm.momentum (idle.yaml:3:30; norm.kind is none)"
+    for command in ("check", "run", "sweep"):
+        more = () if command == "check" else ("--output", command)
+        ended = call(command, "idle.yaml", *more)
+        assert ended.code == 0
+        assert ended.stderr.count("without effect") == 1
+        assert note in ended.stderr.splitlines()
+    more = call("check", "idle.yaml", "--set", "optimizer.beta1=0.5").stderr
+    assert more == f"{note}, optimizer.beta1 (--set optimizer.beta1=0.5; optimizer.kind is sgd)\n"
+    assert "without effect" not in call("sweep", "idle.yaml", "--axis", "norm=on,off").stderr
+    ended = call("sweep", "idle.yaml", "--axis", "norm=off,layer", "--dry-run")
+    assert "norm.momentum (idle.yaml:3:30; norm.kind is none or layer)" in ended.stderr
+
+
+def test_what_an_argument_takes_its_effect_is_not_noted(call):
+    Path("idle.yaml").write_text(IDLE.replace("none", "batch"))
+    assert (
+        call("check", "idle.yaml", "--set", "norm=off", "--set", "evaluate.test=none").stderr == ""
+    )
+    ended = call("check", "idle.yaml", "--set", "norm={kind: none, momentum: 0.3}")
+    assert (
+        "norm.momentum (--set norm={kind: none, momentum: 0.3}; norm.kind is none)" in ended.stderr
+    )
+
+
+def test_a_config_from_a_pipe_is_noted_without_places(spawn):
+    script = """
+    printf 'norm: {kind: none, momentum: 0.5}' | bnexp check /dev/stdin > out.txt
+    bnexp check <(printf 'data: {train: 1000}\ntraining: {drop_last: true}') > out.txt
+    """
+    ended = spawn(script)
+    assert ended.code == 0
+    assert ended.stderr.splitlines() == [
+        "note: without effect here: norm.momentum (norm.kind is none)",
+        "note: without effect here: training.drop_last",
+    ]
+
+
+def test_a_key_of_which_the_sweep_or_the_search_makes_use_is_not_noted(call):
+    for block in (
+        "sweep: {axes: {norm: [off, on]}}\n",
+        "search: {objective: running_loss, trials: 9, space: {norm: [off, on]}}\n",
+    ):
+        Path("idle.yaml").write_text(IDLE + block)
+        assert "without effect" not in call("check", "idle.yaml").stderr
+    assert "without effect" not in call("run", "idle.yaml").stderr
+    refused = "sweep: {axes: {training.batch_size: [20, 500]}}\n"
+    Path("idle.yaml").write_text(IDLE + refused)
+    assert call("run", "idle.yaml").code == 0
+
+
+def test_plot_names_a_file_as_it_is_written(call):
+    Path("README").touch()
+    assert call("plot", "README").stderr.startswith("error: README is a file; plot draws a folder")
+
+
+def test_plot_of_an_unfinished_sweep_says_whether_it_is_going_on(call, pair):
+    journal = pair / "journal.jsonl"
+    journal.write_bytes(b"".join(journal.read_bytes().splitlines(keepends=True)[:-1]))
+    assert call("plot").stderr == "3 of 4 runs are finished; to go on, give their command again\n"
+    lock = FolderLock(pair)
+    lock.acquire()
+    try:
+        assert call("plot").stderr == f"3 of 4 runs are finished; process {os.getpid()} trains on\n"
+    finally:
+        lock.release()

@@ -79,7 +79,9 @@ WRONG = [
         4,
         "results/pair holds the answer to another question",
     ),
-    ("plot no", 4, "no: not a results folder"),
+    ("plot no", 4, "no: no such folder; name a folder that `bnexp run`, `sweep` or `search` wrote"),
+    ("plot EMPTY", 2, "error: empty is a file; plot draws a folder that a run or sweep wrote"),
+    ("data gett mnist", 2, "'gett' is no command, did you mean get?; the commands are get, list"),
     ("plot folder", 4, "folder: not a results folder"),
     ("plot empty", 2, "empty is a file; plot draws a folder that a run or sweep wrote"),
     ("plot --y foo", 2, "y: 'foo' is no metric; choose one of running_loss"),
@@ -143,6 +145,7 @@ CHECKED_FIRST = [one for one in WRONG if one[0].startswith("sweep") and one[1] =
 def messy(pair):
     """A room with results, an empty file, a folder with a letter and one with a config."""
     Path("empty").touch()
+    Path("EMPTY").touch()
     Path("folder").mkdir()
     Path("folder/letter.txt").write_text("Dear Emma")
     Path("configs").mkdir()

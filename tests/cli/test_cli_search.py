@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+import bnexp
+from bnexp.store.search import SearchResults
+
 CONFIG = """\
 name: hunt
 data: {name: digits, train: 100, test: 50, validation: 0.2}
@@ -77,14 +80,31 @@ def test_a_plan_trains_nothing(search):
         "halving after epoch 1, 2: the best 50% go on",
         "5 cells, 5 runs in 2 stacks on 1 worker",
         "610 to 618 parameters, 12 steps a run (4 an epoch)",
-        "1.69 million multiply-adds, about a second or less",
+        "halving trains 11 of 18 epochs, 44 of 72 steps (the report on the best included): 37% "
+        "less work, about a second or less without it",
+        "1.33 million multiply-adds, about a second or less",
         "0 of 5 runs finished in out",
     ]
     assert not Path("out").exists()
+    assert "halving trains" not in search("--dry-run").stdout
     search("--trials", "2")
     facts = search("--dry-run", "--json").json
     assert (facts["trials"], facts["finished"], facts["rungs"]) == (5, 2, [])
+    assert "without_halving" not in facts
     assert search("--dry-run", "--fresh", "--json").json["finished"] == 0
+
+
+def test_a_plan_counts_what_halving_leaves_out(search):
+    whole, pruned = (
+        search("--dry-run", "--json", "--trials", "40", *more).json
+        for more in ((), ("--pruner", "halving"))
+    )
+    numbers = ("all_epochs", "all_steps", "multiply_adds", "rough_seconds")
+    assert pruned["without_halving"] == {name: whole[name] for name in numbers}
+    assert (whole["all_epochs"], whole["all_steps"]) == (3 * 41, 3 * 41 * 4)
+    assert (pruned["all_epochs"], pruned["all_steps"]) == (40 + 20 + 10 + 3, 73 * 4)
+    share = pruned["multiply_adds"] / whole["multiply_adds"]
+    assert share == pytest.approx(73 / 123, abs=0.01)
 
 
 def test_check_shows_the_search(call, hunt):
@@ -119,14 +139,37 @@ def test_plot_draws_a_search_again(search, call):
     text = call("plot", "out", "--text").stdout
     assert text.startswith("rank  trial")
     assert "pruned at epoch" in text
-    for option in (("--y", "val_loss"), ("--panel", "optimizer.lr"), ("--arm", "norm.kind")):
+    for option in (("--panel", "optimizer.lr"), ("--arm", "norm.kind")):
         for more in ((), ("--text",)):
             refused = call("plot", "out", *option, *more)
             assert refused.code == 2
             assert refused.stderr == (
-                "error: out is a search, drawn by its objective, val_accuracy; --y, --panel and "
-                "--arm are for sweeps\n"
+                "error: out is a search: each of its best trials has a panel, and each searched "
+                "key one of its own; --panel and --arm are for sweeps (--y chooses what is drawn)\n"
             )
+
+
+def test_plot_draws_another_metric_of_a_search(search, call):
+    search()
+    before = Path("out/plot.png").read_bytes(), Path("out/plot-objective.png").read_bytes()
+    ended = call("plot", "out", "--y", "val_loss")
+    assert ended.stdout.split() == ["out/plot.png", "out/plot-objective.png"]
+    after = Path("out/plot.png").read_bytes(), Path("out/plot-objective.png").read_bytes()
+    assert before[0] != after[0]
+    assert before[1] != after[1]
+    head, *rows = call("plot", "out", "--text", "--y", "val_loss").stdout.splitlines()
+    assert head.split()[-3:] == ["val_accuracy", "val_loss", "test_accuracy"]
+    results = bnexp.load_results("out")
+    assert isinstance(results, SearchResults)
+    assert [row.split()[5] for row in rows[:5]] == [
+        f"{row['val_loss']:.4g}" for row in results.trial_rows()
+    ]
+    for more in ((), ("--text",)):
+        refused = call("plot", "out", "--y", "test_loss", *more)
+        assert refused.code == 2
+        assert refused.stderr.startswith(
+            "error: y: 'test_loss' is measured of the chosen trials only, once they are chosen"
+        )
 
 
 @pytest.mark.parametrize(

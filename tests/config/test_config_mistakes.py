@@ -124,8 +124,8 @@ sweep:
         "c.yaml:10:22: sweep.axes.network.layers: 50 is not a list; write [50]; "
         "allowed: a list of at most 1,000 layers, such as [100, 100] or [conv 8, pool 2, 100]",
         f"c.yaml:10:31: sweep.axes.network.layers: layer 2: x is not a layer; {LAYER}",
-        "c.yaml:11:19: sweep.axes.optimizer.lr: logspce(0, -4, 3) is not understood; "
-        f"allowed: {forms}",
+        "c.yaml:11:19: sweep.axes.optimizer.lr: logspce(0, -4, 3) is not understood, "
+        f"did you mean logspace?; allowed: {forms}",
         "c.yaml:12:22: sweep.axes.training.epochs: 3.16227766017 is not a whole number; "
         "allowed: a whole number from 1 to 1,000,000",
         "c.yaml:13:24: sweep.axes.regularization.l2: 0 values; allowed: 1 to 10,000",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import os
@@ -154,3 +155,19 @@ def test_the_cache_is_the_users_unless_named(mini_mnist, monkeypatch):
     monkeypatch.setenv("BNEXP_CACHE", "")
     user = platformdirs.user_cache_path("bnexp", appauthor=False)
     assert cache_folder(mini_mnist.facts) == user / "mnist"
+
+
+def test_a_file_that_may_not_be_read_is_not_called_a_wrong_one(
+    mini_mnist, data_cache, tmp_path, monkeypatch
+):
+    folder = mini_mnist.write(tmp_path / "data")
+
+    def refuse(path, *_arguments):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(DatasetError) as caught:
+        keep_dataset(mini_mnist.facts, data_dir=folder)
+    message = str(caught.value)
+    assert "of MNIST, cannot be read: Permission denied. Mend that, or name a folder" in message
+    assert "is not" not in message

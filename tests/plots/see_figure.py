@@ -21,7 +21,11 @@ def marks(axes: Axes, status: str = "diverged") -> list[tuple[float, float]]:
 
 
 def words(axes: Axes) -> list[str]:
-    return [text.get_text() for text in axes.texts]
+    return [text.get_text() for text in axes.texts if text.get_gid() != "title"]
+
+
+def title_lines(axes: Axes) -> list[str]:
+    return [text.get_text() for text in axes.texts if text.get_gid() == "title"]
 
 
 def caption(figure: Figure) -> str:
@@ -60,7 +64,7 @@ def assert_no_overlap(figure: Figure) -> None:
     for i, (text, box) in enumerate(found):
         for other, there in found[:i]:
             assert not box.overlaps(there), (text, other, box, there)
-    outside = {axes.get_title() for axes in figure.axes}
+    outside = {title for axes in figure.axes for title in (axes.get_title(), *title_lines(axes))}
     outside |= set(caption(figure).splitlines()) | {caption(figure)}
     outside |= {text.get_text() for legend in figure.legends for text in legend.get_texts()}
     for text, box in found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from make_results import make_results
 from matplotlib.axes import Axes
-from see_figure import arms, assert_no_overlap, caption, words
+from see_figure import arms, assert_no_overlap, caption, title_lines, words
 
 from bnexp.config import load_text, resolve
 from bnexp.errors import ConfigError
@@ -85,7 +87,7 @@ def test_the_best_twenty_stand_in_four_rows_of_five() -> None:
     tops = [round(axes.get_position().y0, 6) for axes in figure.axes]
     assert [tops.count(top) for top in sorted(set(tops))] == [5, 5, 5, 5]
     for axes, ranked in zip(figure.axes, results.ranked, strict=False):
-        head, *lines = axes.get_title().split("\n")
+        head, *lines = title_lines(axes)
         values = ", ".join(lines)
         assert head.startswith(f"best {ranked.rank} (trial {ranked.cell.trial}): 0.")
         assert values.startswith("lr = ")
@@ -110,6 +112,112 @@ def test_fewer_trials_than_panels_and_long_titles_fit() -> None:
         assert_no_overlap(figure)
     assert "784-" not in caption(figure)  # the layers differ from trial to trial
     assert "pruned" in words(figure.axes[-1])
+
+
+FIVE = """{optimizer.lr: 'loguniform(1e-6, 1e-2)', regularization.l2: 'loguniform(1e-8, 1e-4)',
+    regularization.label_smoothing: 'uniform(0, 0.3)', norm: [batch, batch_renorm, none],
+    training.batch_size: [10, 20, 50]}"""
+LONG = """{optimizer.lr: 'loguniform(1e-6, 1e-2)', init.scheme: [he_uniform, xavier_uniform],
+    network.layers: [[100, 100, 100, 100], [200, 100, 50], [784, 392, 196, 98, 49, 20, 10, 5]],
+    network.activation: [relu, leaky_relu]}"""
+
+
+@pytest.mark.parametrize(
+    ("space", "rows"),
+    [("{optimizer.lr: 'loguniform(1e-6, 1e-2)'}", 2), (SPACE, 3), (FIVE, 5), (LONG, 5)],
+)
+def test_titles_have_the_same_keys_in_the_same_line(space: str, rows: int) -> None:
+    figure = plot_best(make_search(20, space))
+    titles = [title_lines(axes) for axes in figure.axes]
+    assert {len(lines) for lines in titles} == {rows}
+    for lines in zip(*titles, strict=True):
+        parts = [[part for part in line.split(", ") if " = " in part] for line in lines]
+        assert len({tuple(part.partition(" = ")[0] for part in line) for line in parts}) == 1
+        assert len({line.count(", ") for line in lines}) == 1
+    assert_no_overlap(figure)
+
+
+def test_titles_stand_level_and_begin_at_their_panels() -> None:
+    figure = plot_best(make_search(20, FIVE))
+    figure.canvas.draw()
+    heights = set()
+    for axes in figure.axes:
+        found = [text for text in axes.texts if text.get_gid() == "title"]
+        heights.add(tuple(text.get_position()[1] for text in found))
+        for text in found:
+            assert text.get_window_extent().x0 == pytest.approx(axes.bbox.x0, abs=2)
+    (levels,) = heights
+    steps = {round(above - below, 6) for above, below in itertools.pairwise(levels)}
+    assert len(steps) == 1
+
+
+def test_another_metric_is_drawn_of_the_same_trials() -> None:
+    results = make_search(24, pruned=5, lost=2)
+    best, space = plot_best(results), plot_space(results)
+    figure = plot_best(results, y="train_loss")
+    assert [title_lines(axes) for axes in figure.axes] == [title_lines(a) for a in best.axes]
+    assert list(arms(figure.axes[0])) == ["training", "validation"]
+    assert figure.axes[0].get_ylabel() == "loss"
+    assert caption(figure).startswith(
+        "The best 20 of 24 trials by final validation accuracy, given in the titles\n"
+    )
+    assert_no_overlap(figure)
+    figure = plot_space(results, y="val_loss")
+    axes = figure.axes[0]
+    assert axes.get_ylabel() == "validation loss"
+    assert points(axes, "_best")[0][0] == points(space.axes[0], "_best")[0][0]
+    low, high = axes.get_ylim()
+    by_rate = {one.cell.values["optimizer.lr"]: one for one in results.ranked}
+    done = points(axes, "_done")
+    assert len(done) == 17
+    for x, y in done:
+        result = by_rate[x].result
+        assert result
+        assert result.final["val_loss"] == pytest.approx(low + y * (high - low))
+    assert_no_overlap(figure)
+
+
+def test_the_best_so_far_is_by_the_objective_whatever_is_drawn() -> None:
+    results = make_search(12, lost=1, pruned=4)
+    line = arms(plot_space(results, y="train_loss").axes[-1])["best so far"]
+    rising = arms(plot_space(results).axes[-1])["best so far"]
+    accuracies = np.asarray(rising.get_ydata())
+    assert np.asarray(line.get_ydata()) == pytest.approx(1 - accuracies / 0.9)
+    assert list(np.asarray(line.get_xdata())) == list(np.asarray(rising.get_xdata()))
+
+
+def test_the_metric_of_the_record_that_ranks_a_trial_is_drawn() -> None:
+    """With ``at: best`` that is seldom the last one."""
+    results = make_search(2, at="best")
+    runs = {
+        run: replace(result, records=result.records[::-1]) for run, result in results.runs.items()
+    }
+    axes = plot_space(replace(results, runs=runs), y="train_accuracy").axes[0]
+    tops = {one.cell.values["optimizer.lr"]: (one.value or 0) / 0.9 for one in results.ranked}
+    low, high = axes.get_ylim()
+    for x, y in points(axes, "_done"):
+        assert tops[x] == pytest.approx(low + y * (high - low))
+
+
+def test_a_metric_that_cannot_be_drawn_is_refused_with_the_reason() -> None:
+    results = make_search(3)
+    reports = {
+        f"report {n}": replace(
+            results.runs[f"run {n}"], records=(Record(10, 40, {"test_accuracy": 0.5}),)
+        )
+        for n in (1, 2, 3)
+    }
+    tested = replace(results, runs={**results.runs, **reports})
+    recorded = "choose one of train_loss, train_accuracy, val_loss, val_accuracy"
+    for y, why in (
+        ("test_accuracy", "is measured of the chosen trials only, once they are chosen"),
+        ("running_loss", r"is not recorded in results/book \(evaluate.train is all\)"),
+        ("val_los", r"is no metric, did you mean val_loss\?"),
+    ):
+        for draw in (plot_best, plot_space):
+            with pytest.raises(ConfigError, match=f"y: '{y}' {why}.*{recorded}$"):
+                draw(tested, y=y)
+    assert len(plot_best(tested).axes) == 3
 
 
 def test_losses_are_drawn_where_a_loss_is_the_objective() -> None:
@@ -192,11 +300,19 @@ def test_an_unfinished_search_is_drawn_and_an_empty_one_refused() -> None:
     results = make_search()
     some = replace(results, runs={run: results.runs[run] for run in ("run 3", "run 9")})
     assert len(plot_best(some).axes) == 2
+    assert caption(plot_best(some)).startswith("The best 2 of 2 trials so far by final validation")
     assert caption(plot_space(some)).startswith("2 of 30 trials by random, ranked by final")
     for nothing in (replace(results, runs={}), make_search(3, lost=3)):
         for draw in (plot_best, plot_space):
             with pytest.raises(ConfigError, match="no trial has val_accuracy"):
                 draw(nothing)
+
+
+def test_a_sweep_is_no_search() -> None:
+    sweep = make_results({"init.scale": (1.0, 0.1)})
+    for draw in (plot_best, plot_space):
+        with pytest.raises(ConfigError, match="test-000000 is no search: draw it with plot_grid"):
+            draw(sweep)
 
 
 def test_a_figure_has_the_same_bytes_each_time(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from sweeps import finish, public_folder, read_only, start
 
 from bnexp.errors import OutputError, ResultsError
 from bnexp.store import lock as lock_module
-from bnexp.store.lock import FolderLock, is_lock_file
+from bnexp.store.lock import FolderLock, is_lock_file, owner_at_work
 
 _HOLD = """
 import sys, time
@@ -31,11 +31,22 @@ def test_another_process_is_refused_with_the_owner_named(tmp_path: Path) -> None
     assert caught.value.exit_code == 4
     assert f"{tmp_path} is in use by process {holder.pid} on " in str(caught.value)
     assert "wait until it ends" in str(caught.value)
+    assert owner_at_work(tmp_path) == f"process {holder.pid}"
     holder.kill()
     finish(holder)
+    assert owner_at_work(tmp_path) is None
     lock.acquire()  # nothing of a killed owner is in the way
     assert json.loads((tmp_path / ".owner.json").read_text())["pid"] == os.getpid()
     lock.release()
+
+
+@pytest.mark.parametrize(
+    "owner", ["", "{", "[]", '{"pid": "1", "host": 0}', '{"pid": 0}', '{"pid": 1, "host": "other"}']
+)
+def test_nobody_is_at_work_where_no_process_of_here_is_named(tmp_path: Path, owner: str) -> None:
+    assert owner_at_work(tmp_path) is None
+    (tmp_path / ".owner.json").write_text(owner)
+    assert owner_at_work(tmp_path) is None
 
 
 def test_an_owner_that_has_not_said_its_name_is_another_process(tmp_path: Path) -> None:

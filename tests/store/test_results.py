@@ -157,8 +157,9 @@ def test_a_data_frame_is_made_of_the_rows(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_what_is_no_results_folder_is_refused(tmp_path: Path) -> None:
-    for folder in (tmp_path, str(tmp_path / "missing")):
-        with pytest.raises(ResultsError, match="not a results folder") as caught:
+    missing = str(tmp_path / "missing")
+    for folder, what in ((tmp_path, "not a results folder"), (missing, "no such folder")):
+        with pytest.raises(ResultsError, match=f"{folder}: {what}.*; name a folder that") as caught:
             load_results(folder)
         assert caught.value.exit_code == 4
 
