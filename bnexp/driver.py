@@ -23,7 +23,7 @@ from bnexp.engines.crew import Crew
 from bnexp.environment import fingerprint
 from bnexp.errors import InterruptedRunError, ResultsError
 from bnexp.interrupts import raising_terminate, signals
-from bnexp.plan import Plan, Run, cut_stacks
+from bnexp.plan import Plan, Run, cut_stacks, first_of_each
 from bnexp.records import RunResult
 from bnexp.store.checkpoints import read_epochs
 from bnexp.store.folder import ResultsFolder
@@ -176,11 +176,12 @@ def _get_data(pending: Sequence[Run], options: Options, watcher: Watcher) -> Non
 def _wanted(pending: Sequence[Run]) -> list[tuple[Config, DataSpec]]:
     """Return the datasets that runs need, each once, with test examples if any run needs them."""
     needs: dict[object, tuple[Config, DataSpec]] = {}
-    for run in pending:
-        spec = needed_examples(run.config)
+    for run in first_of_each(pending).values():
+        config = run.config
+        spec = needed_examples(config)
         key = (spec.name, spec.path, spec.test_path)
         if key not in needs or spec.test:
-            needs[key] = run.config, spec
+            needs[key] = config, spec
     return list(needs.values())
 
 
@@ -199,7 +200,8 @@ def _shared(pending: Sequence[Run], options: Options) -> Iterator[Path | None]:
     from bnexp.data.prepare import is_large
     from bnexp.data.share import shared_rows
 
-    asked = {(needed_examples(run.config), run.config.training.dtype) for run in pending}
+    configs = [run.config for run in first_of_each(pending).values()]
+    asked = {(needed_examples(config), config.training.dtype) for config in configs}
     large = {spec for spec, dtype in asked if is_large(spec, dtype)}
     with shared_rows(large, data_dir=options.data_dir) as folder:
         yield folder

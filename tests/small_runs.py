@@ -18,7 +18,7 @@ from bnexp.config.schema import Config
 from bnexp.data import Dataset
 from bnexp.engines.base import Workplace
 from bnexp.engines.work import DataShelf
-from bnexp.plan import Run, Stack, run_id, stack_key
+from bnexp.plan import Run, Stack, identify, stack_key
 from bnexp.records import RunResult, RunState
 from bnexp.train import train_stack
 
@@ -42,7 +42,7 @@ def make_run(base: Mapping[str, Any] = BOOK, **changes: Any) -> Run:
         else:
             document[section] = value
     config = resolve(Config.model_validate_json(json.dumps(document)))
-    return Run(run_id(config), config)
+    return identify(config)
 
 
 def make_data(

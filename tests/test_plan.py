@@ -14,6 +14,7 @@ from small_runs import BOOK, make_run
 from bnexp.config import load_text
 from bnexp.errors import ConfigError
 from bnexp.plan import (
+    Stack,
     cut_stacks,
     effective,
     plan_run,
@@ -242,12 +243,28 @@ def test_multiply_adds_count_updates_and_evaluations():
     assert BOOK["training"]["epochs"] == 2
 
 
-def test_the_configs_of_a_sweep_share_the_sections_that_are_equal():
+def test_the_configs_of_a_stack_are_made_once_and_share_the_sections_that_are_equal():
     plan = plan_sweep(load_text(SWEEP))
-    configs = [plan.runs[cell.run].config for cell in plan.cells]
+    runs = [plan.runs[cell.run] for cell in plan.cells]
+    made = Stack(tuple(runs)).made()
+    assert made.made().runs == made.runs == tuple(runs)
+    configs = [run.config for run in made.runs]
+    assert all(run.config is config for run, config in zip(made.runs, configs, strict=True))
+    assert configs == [run.config for run in runs]
     for config, cell in zip(configs, plan.cells, strict=True):
         assert config.init.scale == cell.values["init.scale"]
         assert config.norm.kind == cell.values["norm.kind"]
+        assert config.seed == cell.seed
     for section in ("init", "norm"):
         assert len({id(getattr(config, section)) for config in configs}) == 2
-    assert len({id(config.plot) for config in configs}) == 1
+
+
+def test_runs_of_one_key_are_as_long_and_need_the_same_examples():
+    plan = plan_sweep(
+        load_text(SWEEP),
+    )
+    assert set(plan.kinds) == {run.stack_key for run in plan.runs.values()}
+    assert len(plan.kinds) == 2
+    for run in plan.runs.values():
+        assert run.stack_key == stack_key(run.config)
+        assert run_multiply_adds(run.config) == run_multiply_adds(plan.kinds[run.stack_key])

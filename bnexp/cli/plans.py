@@ -23,16 +23,17 @@ _MOST_VALUES = 20
 def plan_facts(plan: Plan, jobs: int) -> dict[str, Any]:
     """Return the plan in numbers; where runs differ, ``[smallest, largest]``."""
     stacks = cut_stacks(plan.runs.values(), jobs=jobs)
-    configs = [run.config for run in plan.runs.values()]
+    configs = plan.kinds
+    costs = {key: run_multiply_adds(config) for key, config in configs.items()}
     return {
         "cells": len(plan.cells),
         "runs": len(plan.runs),
         "stacks": len(stacks),
         "jobs": jobs,
-        "parameters": _range(network_spec(config).parameters for config in configs),
-        "steps_per_epoch": _range(map(steps_per_epoch, configs)),
-        "steps": _range(map(total_steps, configs)),
-        "multiply_adds": sum(run_multiply_adds(run.config) for run in plan.runs.values()),
+        "parameters": _range(network_spec(config).parameters for config in configs.values()),
+        "steps_per_epoch": _range(map(steps_per_epoch, configs.values())),
+        "steps": _range(map(total_steps, configs.values())),
+        "multiply_adds": sum(costs[run.stack_key] for run in plan.runs.values()),
         "rough_seconds": round(rough_seconds(stacks, jobs), 1),
     }
 

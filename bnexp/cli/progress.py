@@ -28,15 +28,15 @@ class BarWatcher(Watcher):
     def __init__(self) -> None:
         self.bar: Any = None
         self.is_busy = False
-        self.epochs: dict[str, int] = {}
-        self.at_end: set[str] = set()
 
     def start(self, plan: Plan, finished: int, epochs: int) -> None:
         """Show the bar, begun where the work begins."""
         self.grow(plan)
-        self.total, self.finished = max(len(self.epochs), plan.expected), finished
-        later = self.total - len(self.epochs)
-        self.work = sum(self.epochs.values()) + later * plan.config.training.epochs
+        self.total, self.finished = max(len(plan.runs), plan.expected), finished
+        later = self.total - len(plan.runs)
+        epochs_of = {key: config.training.epochs for key, config in self.kinds.items()}
+        self.work = sum(epochs_of[run.stack_key] for run in plan.runs.values())
+        self.work += later * plan.config.training.epochs
         self.done = self.work * finished / self.total + epochs
         if finished:
             say(f"{finished} of {self.total} runs are finished already")
@@ -58,9 +58,7 @@ class BarWatcher(Watcher):
 
     def grow(self, plan: Plan) -> None:
         """Know how long each run of the plan is."""
-        configs = {run.id: run.config for run in plan.runs.values()}
-        self.epochs |= {run: config.training.epochs for run, config in configs.items()}
-        self.at_end |= {run for run, c in configs.items() if c.evaluate.at == "epoch_end"}
+        self.runs, self.kinds = plan.runs, plan.kinds
 
     def progress(self, event: Progress) -> None:
         """Advance by an epoch of each of the stack's runs."""
@@ -68,12 +66,13 @@ class BarWatcher(Watcher):
 
     def ended(self, result: RunResult) -> None:
         """Count the run and what it leaves: its last epoch, and all that one cut short lacks."""
-        if result.run not in self.epochs:
+        if result.run not in self.runs:
             return  # the report on a chosen trial: all trials have ended
         self.finished = min(self.finished + 1, self.total)
-        left = self.epochs[result.run] - result.epoch
+        config = self.kinds[self.runs[result.run].stack_key]
+        left = config.training.epochs - result.epoch
         # An epoch that ends a run in order is completed, but no progress told of it.
-        in_order = result.status in ("done", "stopped") and result.run in self.at_end
+        in_order = result.status in ("done", "stopped") and config.evaluate.at == "epoch_end"
         self._advance(left + in_order)
 
     def note(self, message: str) -> None:

@@ -17,6 +17,8 @@ from bnexp.config.words import allowed_values, explain_unknown
 _NO_SWEEP = SweepConfig()
 _NO_SEARCH = SearchConfig()
 _SEED_END = 2**32
+#: Sections that are remembered, a kilobyte each: cells that follow each other have most in common.
+_MOST_KNOWN = 256
 _PREFERRED: tuple[Metric, ...] = (
     "train_accuracy",
     "running_accuracy",
@@ -72,27 +74,42 @@ def with_values(
     """Return the config of one cell: ``values`` set by dotted key, resolved, nothing else varied.
 
     ``seed`` replaces the config's. ``plot.panel`` and ``plot.arm``, which name axes, are cleared.
-    Cheap enough for sweeps of 10,000 cells, whose configs share their sections where each is given
-    the same ``known``, empty at first, for the same config. Raises ``ConfigMistakesError`` with a
-    line for every value that is not allowed and every conflict, each naming the cell.
+    Cheap enough for sweeps of 10,000 cells, whose configs share sections where each is given the
+    same ``known``, empty at first. Raises ``ConfigMistakesError`` with a line for every value that
+    is not allowed and every conflict, each naming the cell.
     """
     mistakes: list[str] = []
-    known = {} if known is None else known
-    updates = _sections(config, values, mistakes, known)
-    updates["sweep"] = _NO_SWEEP
-    updates["search"] = _NO_SEARCH
-    updates["plot"] = known.setdefault("plot", PlotConfig(y=config.plot.y))
-    if seed is not None:
-        if type(seed) is not int or not 0 <= seed < _SEED_END:
-            mistakes.append(f"seed: {seed!r}; allowed: {allowed_values(LEAVES['seed'])}")
-        updates["seed"] = seed
-    cell = config.model_copy(update=updates)
+    cell = _cell(config, values, seed, {} if known is None else known, mistakes)
+    if seed is not None and (type(seed) is not int or not 0 <= seed < _SEED_END):
+        mistakes.append(f"seed: {seed!r}; allowed: {allowed_values(LEAVES['seed'])}")
     if not mistakes:
         mistakes += [f"{conflict.keys[0]}: {conflict.what}" for conflict in find_conflicts(cell)]
     if mistakes:
         name = name_cell(values, seed)
         raise ConfigMistakesError(f"cell {name}: {mistake}" for mistake in mistakes)
     return resolve(cell)
+
+
+def with_values_again(
+    config: Config, values: Mapping[str, Any], seed: int, known: dict[str, Any]
+) -> Config:
+    """Return what ``with_values`` returned before, without looking for mistakes."""
+    return resolve(_cell(config, values, seed, known, []))
+
+
+def _cell(
+    config: Config,
+    values: Mapping[str, Any],
+    seed: int | None,
+    known: dict[str, Any],
+    mistakes: list[str],
+) -> Config:
+    """Return the config with ``values`` set, as far as they are allowed."""
+    updates = _sections(config, values, mistakes, known)
+    updates |= {"sweep": _NO_SWEEP, "search": _NO_SEARCH, "plot": PlotConfig(y=config.plot.y)}
+    if seed is not None:
+        updates["seed"] = seed
+    return config.model_copy(update=updates)
 
 
 def _sections(
@@ -109,9 +126,12 @@ def _sections(
             changes.setdefault(leaf.section, {})[leaf.name] = value
     updates: dict[str, Any] = {}
     for section, changed in changes.items():
-        old, name = getattr(config, section), f"{section}: {changed!r}"
+        old = getattr(config, section)
+        name = f"{section} {id(old)}: {changed!r}"
         try:
             if name not in known:
+                if len(known) >= _MOST_KNOWN:
+                    known.clear()
                 known[name] = type(old).model_validate({**old.__dict__, **changed})
             updates[section] = known[name]
         except ValidationError as error:

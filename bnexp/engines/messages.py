@@ -50,10 +50,7 @@ def encode_task(stack: Stack, workplace: Workplace) -> str:
     """Return the line that asks a worker to train a stack."""
     return json.dumps(
         {
-            "runs": [
-                {"id": run.id, "config": base64.b64encode(pickle.dumps(run.config)).decode()}
-                for run in stack.runs
-            ],
+            "runs": base64.b64encode(pickle.dumps(stack.made().runs)).decode(),
             "start_epoch": stack.start_epoch,
             "pause": stack.pause,
             "data_dir": _text(workplace.data_dir),
@@ -72,9 +69,7 @@ def decode_task(line: str) -> tuple[Stack, Workplace] | None:
     task = json.loads(line)
     if task is None:
         return None
-    runs = tuple(
-        Run(run["id"], pickle.loads(base64.b64decode(run["config"]))) for run in task["runs"]
-    )
+    runs: tuple[Run, ...] = pickle.loads(base64.b64decode(task["runs"]))
     workplace = Workplace(
         _path(task["data_dir"]),
         _path(task["checkpoints"]),

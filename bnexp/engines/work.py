@@ -122,6 +122,7 @@ def work_on(
     training ends the stack's remaining runs as failed; only what bnexp expects (a dataset that
     cannot be read, a folder that cannot be written) is raised.
     """
+    stack = stack.made()
     remaining = {run.id: run for run in stack.runs}
     if keeper is None and workplace.checkpoints:
         keeper = FolderKeeper(workplace.checkpoints)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from bnexp.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from bnexp.plan.cells import AxisValue, Cell, Plan, plan_run, plan_sweep
+    from bnexp.plan.cells import AxisValue, Cell, Plan, first_of_each, plan_run, plan_sweep
     from bnexp.plan.cost import run_multiply_adds, step_seconds
     from bnexp.plan.evaluations import evaluations, in_evaluation_mode
     from bnexp.plan.facts import effective
-    from bnexp.plan.identity import question, question_hash, run_id
-    from bnexp.plan.stacks import cut_stacks, stack_key
+    from bnexp.plan.identity import identify, question, question_hash, run_id, stack_key
+    from bnexp.plan.stacks import cut_stacks
     from bnexp.plan.work import Run, Stack
 
 __all__ = [
@@ -24,6 +24,8 @@ __all__ = [
     "cut_stacks",
     "effective",
     "evaluations",
+    "first_of_each",
+    "identify",
     "in_evaluation_mode",
     "plan_run",
     "plan_sweep",
@@ -38,11 +40,11 @@ __all__ = [
 __getattr__ = lazy_names(
     __name__,
     {
-        "cells": ["AxisValue", "Cell", "Plan", "plan_run", "plan_sweep"],
+        "cells": ["AxisValue", "Cell", "Plan", "first_of_each", "plan_run", "plan_sweep"],
         "facts": ["effective"],
         "evaluations": ["evaluations", "in_evaluation_mode"],
-        "identity": ["question", "question_hash", "run_id"],
-        "stacks": ["cut_stacks", "stack_key"],
+        "identity": ["identify", "question", "question_hash", "run_id", "stack_key"],
+        "stacks": ["cut_stacks"],
         "cost": ["run_multiply_adds", "step_seconds"],
         "work": ["Run", "Stack"],
     },

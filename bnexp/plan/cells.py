@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from bnexp.config import resolve, with_values
 from bnexp.config.schema import Config
-from bnexp.plan.identity import run_id
+from bnexp.plan.identity import identify
 from bnexp.plan.work import Run
 
 #: What an axis may take: a number, a word, or a list (of layers).
@@ -43,6 +43,19 @@ class Plan:
     runs: Mapping[str, Run]
     expected: int = 0
 
+    @property
+    def kinds(self) -> dict[str, Config]:
+        """A config by each ``stack_key``: how long runs of one take, and on what, is the same."""
+        return {key: run.config for key, run in first_of_each(self.runs.values()).items()}
+
+
+def first_of_each(runs: Iterable[Run]) -> dict[str, Run]:
+    """Return the first of the runs with each ``stack_key``."""
+    found: dict[str, Run] = {}
+    for run in runs:
+        found.setdefault(run.stack_key, run)
+    return found
+
 
 def plan_sweep(config: Config) -> Plan:
     """Cross the axes with the seeds.
@@ -59,9 +72,8 @@ def plan_sweep(config: Config) -> Plan:
     for combination in itertools.product(*axes.values()):
         values = dict(zip(axes, combination, strict=True))
         for seed in seeds:
-            resolved = with_values(config, values, seed=seed, known=known)
-            run = Run(run_id(resolved), resolved)
-            runs.setdefault(run.id, run)
+            run = identify(config, values, seed, known=known)
+            run = runs.setdefault(run.id, run)
             cells.append(Cell(values, seed, run.id))
     return Plan(config, tuple(cells), runs)
 
@@ -69,5 +81,5 @@ def plan_sweep(config: Config) -> Plan:
 def plan_run(config: Config) -> Plan:
     """Plan the config itself: one cell without axis values, whatever its ``sweep`` says."""
     resolved = with_values(resolve(config), {}, seed=config.seed)
-    run = Run(run_id(resolved), resolved)
+    run = identify(resolved)
     return Plan(resolved, (Cell({}, resolved.seed, run.id),), {run.id: run})

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from bnexp.config import resolve
+from bnexp.config import resolve, with_values
 from bnexp.config.fields import LEAVES
 from bnexp.config.schema import Config
 from bnexp.plan.facts import effective
+from bnexp.plan.forms import knows_examples
+from bnexp.plan.work import Run
 
 #: The keys of the first questions, which always count; a later key counts where it is set.
 _FIRST = frozenset(
@@ -50,12 +53,69 @@ _FIRST = frozenset(
         "evaluate.test",
     }
 )
+#: Keys whose numbers may differ inside a stack, as (section, key).
+_STACKED = (
+    ("init", "scale"),
+    ("optimizer", "lr"),
+    ("optimizer", "momentum"),
+    ("optimizer", "beta1"),
+    ("optimizer", "beta2"),
+    ("optimizer", "rho"),
+    ("optimizer", "eps"),
+    ("optimizer", "clip"),
+    ("optimizer", "warmup"),
+    ("optimizer", "decay"),
+    ("regularization", "l1"),
+    ("regularization", "l2"),
+    ("regularization", "lp"),
+    ("regularization", "p"),
+    ("regularization", "weight_decay"),
+    ("regularization", "dropout"),
+    ("regularization", "label_smoothing"),
+    ("norm", "eps"),
+    ("norm", "momentum"),
+)
 _NOT_ASKED = ("", "sweep", "search", "plot")
+
+
+def identify(
+    base: Config,
+    values: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    *,
+    known: dict[str, Any] | None = None,
+) -> Run:
+    """Return the run of ``base`` as it is, or of a cell of it; see ``with_values``."""
+    config = base if values is None else with_values(base, values, seed, known=known)
+    facts = effective(config)
+    name = _run_id(facts)
+    # There are few keys, and many runs that have them.
+    return Run(name, sys.intern(_stack_key(config, facts)), config.seed, base, values)
 
 
 def run_id(config: Config) -> str:
     """Return the run's id: 16 hex digits of the SHA-256 of the canonical JSON of what matters."""
-    return _digest(effective(config))[:16]
+    return _run_id(effective(config))
+
+
+def _run_id(facts: Mapping[str, Any]) -> str:
+    return _digest(facts)[:16]
+
+
+def stack_key(config: Config) -> str:
+    """Return what the runs of one stack have in common, as canonical JSON."""
+    return _stack_key(config, effective(config))
+
+
+def _stack_key(config: Config, facts: dict[str, Any]) -> str:
+    """Take out of the facts what runs of a stack need not share, and return the rest."""
+    del facts["seed"]
+    for section, key in _STACKED:
+        facts.get(section, {}).pop(key, None)
+    # Whether a momentum is Nesterov's matters only to the runs that have one.
+    facts["optimizer"]["nesterov"] = config.optimizer.is_nesterov
+    facts["examples"] = knows_examples(config)
+    return json.dumps(facts, sort_keys=True)
 
 
 def question(config: Config, command: str) -> dict[str, Any]:

@@ -6,7 +6,6 @@ Stacks are only a way to compute: how runs are cut into them changes no result.
 from __future__ import annotations
 
 import itertools
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -15,32 +14,8 @@ from bnexp.config.network import network_spec
 from bnexp.config.schema import Config
 from bnexp.describe import Pool
 from bnexp.plan.cost import moments
-from bnexp.plan.facts import effective
-from bnexp.plan.forms import knows_examples
 from bnexp.plan.work import Run, Stack
 
-#: Keys whose numbers may differ inside a stack, as (section, key).
-_STACKED = (
-    ("init", "scale"),
-    ("optimizer", "lr"),
-    ("optimizer", "momentum"),
-    ("optimizer", "beta1"),
-    ("optimizer", "beta2"),
-    ("optimizer", "rho"),
-    ("optimizer", "eps"),
-    ("optimizer", "clip"),
-    ("optimizer", "warmup"),
-    ("optimizer", "decay"),
-    ("regularization", "l1"),
-    ("regularization", "l2"),
-    ("regularization", "lp"),
-    ("regularization", "p"),
-    ("regularization", "weight_decay"),
-    ("regularization", "dropout"),
-    ("regularization", "label_smoothing"),
-    ("norm", "eps"),
-    ("norm", "momentum"),
-)
 #: Parameters, gradients and activations of a stack should stay within a core's share of the cache.
 _STACK_BYTES = 12e6
 _MOST_RUNS = 64
@@ -65,7 +40,7 @@ def cut_stacks(
     groups: dict[tuple[str, int], list[Run]] = {}
     for run in runs:
         epoch = (started or {}).get(run.id, 0)
-        groups.setdefault((stack_key(run.config), epoch), []).append(run)
+        groups.setdefault((run.stack_key, epoch), []).append(run)
     stacks: list[Stack] = []
     for (_, epoch), members in groups.items():
         for part in _by_seed(members):
@@ -79,23 +54,11 @@ def _length(stack: Stack) -> float:
     return -stack.seconds
 
 
-def stack_key(config: Config) -> str:
-    """Return what the runs of one stack have in common, as canonical JSON."""
-    facts = effective(config)
-    del facts["seed"]
-    for section, key in _STACKED:
-        facts.get(section, {}).pop(key, None)
-    # Whether a momentum is Nesterov's matters only to the runs that have one.
-    facts["optimizer"]["nesterov"] = config.optimizer.is_nesterov
-    facts["examples"] = knows_examples(config)
-    return json.dumps(facts, sort_keys=True)
-
-
 def _by_seed(runs: Sequence[Run]) -> list[list[Run]]:
     """Keep seeds apart where each has enough runs: they share their batches then."""
     seeds: dict[int, list[Run]] = {}
     for run in runs:
-        seeds.setdefault(run.config.seed, []).append(run)
+        seeds.setdefault(run.seed, []).append(run)
     return list(seeds.values()) if len(runs) >= 4 * len(seeds) else [list(runs)]
 
 

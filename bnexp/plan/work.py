@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 from bnexp.config.network import total_steps
 from bnexp.config.schema import Config
@@ -12,10 +14,36 @@ from bnexp.plan.cost import layers_seconds, run_seconds
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What is trained: a fully resolved config without a sweep, and its id."""
+    """What is trained, by its id: ``base`` with ``values`` and ``seed`` set, and without a sweep.
+
+    Runs of one ``stack_key`` may share a stack. A run's config is made anew each time it is asked
+    for: those of a large sweep, kept, would take much memory.
+    """
 
     id: str
-    config: Config
+    stack_key: str = field(compare=False)
+    seed: int = field(compare=False)
+    base: Config = field(compare=False)
+    values: Mapping[str, Any] | None = field(default=None, compare=False)
+
+    @property
+    def config(self) -> Config:
+        """The fully resolved config."""
+        return self.made().base
+
+    def made(self, known: dict[str, Any] | None = None) -> Run:
+        """Return the run with its config as ``base``, for whoever asks for it often.
+
+        Runs share sections of their configs where each is given the same ``known``, empty at first.
+        """
+        if self.values is None:
+            return self
+        # Here, since a worker, whose runs are made, starts sooner without.
+        from bnexp.config.cells import with_values_again
+
+        known = {} if known is None else known
+        config = with_values_again(self.base, self.values, self.seed, known)
+        return replace(self, base=config, values=None)
 
 
 @dataclass(frozen=True)
@@ -29,7 +57,12 @@ class Stack:
     start_epoch: int = 0
     pause: int | None = None
 
-    @cached_property
+    def made(self) -> Stack:
+        """Return the stack with the configs of its runs made: before it is trained, or sent."""
+        known: dict[str, Any] = {}
+        return replace(self, runs=tuple(run.made(known) for run in self.runs))
+
+    @property
     def seconds(self) -> float:
         """A rough estimate of the time it takes on one core."""
         config = self.runs[0].config

@@ -12,7 +12,7 @@ from typing import Any
 from bnexp.config import resolve, with_values
 from bnexp.config.ranges import Range
 from bnexp.config.schema import Config, DenseLayer, SweepConfig
-from bnexp.plan import Cell, Plan, Run, run_id
+from bnexp.plan import Cell, Plan, Run, identify
 from bnexp.trials.draw import Values, draw_values, ranges_of, trial_count
 
 
@@ -25,10 +25,11 @@ def plan_search(config: Config, trials: Sequence[Values] | None = None) -> Plan:
     total = trial_count(config)
     if trials is None:
         trials = draw_values(config, total)
+    measured = _trial_config(config)
     cells: list[Cell] = []
     runs: dict[str, Run] = {}
     for number, values in enumerate(trials, 1):
-        run = trial_run(config, values)
+        run = _run(measured, values)
         report = report_run(config, values).id if has_report(config) else None
         runs.setdefault(run.id, run)
         cells.append(Cell(values, config.seed, run.id, number, report))
@@ -43,10 +44,14 @@ def search_config(config: Config) -> Config:
 
 def trial_run(config: Config, values: Values) -> Run:
     """Return the run of a trial: no test examples, unless trials are to be chosen by them."""
-    if has_report(config):
-        untested = config.evaluate.model_copy(update={"test": "none"})
-        config = config.model_copy(update={"evaluate": untested})
-    return _run(config, values)
+    return _run(_trial_config(config), values)
+
+
+def _trial_config(config: Config) -> Config:
+    if not has_report(config):
+        return config
+    untested = config.evaluate.model_copy(update={"test": "none"})
+    return config.model_copy(update={"evaluate": untested})
 
 
 def report_run(config: Config, values: Values) -> Run:
@@ -79,8 +84,7 @@ def _ends(found: Range) -> list[Any]:
 
 
 def _run(config: Config, values: Values) -> Run:
-    resolved = with_values(config, _real_values(config, values), seed=config.seed)
-    return Run(run_id(resolved), resolved)
+    return identify(config, _real_values(config, values), config.seed)
 
 
 def _real_values(config: Config, values: Values) -> Values:

@@ -33,7 +33,7 @@ STEPS = steps_per_epoch(CONFIG)
 
 
 def make_runs(count: int) -> list[Run]:
-    return [Run(f"run {number}", CONFIG) for number in range(count)]
+    return [Run(f"run {number}", "", 0, CONFIG) for number in range(count)]
 
 
 def trained(run: str, curve: Sequence[float], epoch: int, diverges: int = 99) -> RunResult:

@@ -19,7 +19,7 @@ def pack(stack: Stack, workplace: Workplace, facts: DatasetFacts) -> remote.Task
     """Return a stack as it is sent to a worker: with its checkpoints, and what its data must be."""
     folder = workplace.checkpoints
     states = read_states(folder, [run.id for run in stack.runs]) if folder else {}
-    runs = tuple(anywhere(run) for run in stack.runs)
+    runs = tuple(anywhere(run) for run in stack.made().runs)
     # The worker verifies its own files.
     place = replace(workplace, checkpoints=None, verified=True)
     return remote.Task(replace(stack, runs=runs), place, states, facts)
@@ -33,7 +33,7 @@ def anywhere(run: Run) -> Run:
     paths = {"path": data.path, "test_path": data.test_path}
     here = {name: str(Path(path).absolute()) for name, path in paths.items() if path}
     config = run.config.model_copy(update={"data": data.model_copy(update=here)})
-    return replace(run, config=config)
+    return replace(run, base=config, values=None)
 
 
 def other_versions(address: str, version: str, marks: str, *, strict: bool) -> str:
