@@ -11,7 +11,7 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ def search(config: Any, **options: Any) -> tuple[SearchResults, float]:
         return results, time.perf_counter() - started
 
 
-def one_at_a_time(config: Any, trials: int) -> tuple[dict[str, tuple[Record, ...]], float]:
+def one_at_a_time(config: Any, trials: int) -> tuple[dict[str, Sequence[Record]], float]:
     """Train the trials of a search one after another in this process; its start is not counted."""
     plan = plan_search(load_search(config, trials=trials))
     engine, records = InlineEngine(Workplace()), {}

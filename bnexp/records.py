@@ -7,9 +7,9 @@ them, and plots can read them, without NumPy and without a copy of anybody's sta
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,7 +66,7 @@ class RunResult:
 
     run: str
     status: Status
-    records: tuple[Record, ...]
+    records: Sequence[Record]
     epoch: int
     step: int
     seconds: float = 0.0
@@ -93,10 +93,10 @@ class RunResult:
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> RunResult:
-        """Build a result from what ``to_json`` gave."""
+        """Build a result from what ``to_json`` gave; texts that others have are theirs."""
         return cls(
-            run=str(row["run"]),
-            status=row["status"],
+            run=sys.intern(row["run"]),
+            status=cast("Status", sys.intern(row["status"])),
             records=tuple(Record.from_json(record) for record in row["records"]),
             epoch=int(row["epoch"]),
             step=int(row["step"]),

@@ -86,8 +86,8 @@ def made_up(run: str, status: Any = "done", *, value: float = 0.5, **facts: Any)
         Record(epoch, 6 * epoch, {"train_loss": value / epoch, "train_accuracy": value})
         for epoch in (1, 2)
     )
-    given = {"epoch": 2, "step": 12, "seconds": 0.25, "fingerprint": ("made up",), **facts}
-    return RunResult(run, status, records, **given)
+    given: dict[str, Any] = {"epoch": 2, "step": 12, "seconds": 0.25, "fingerprint": ("made up",)}
+    return RunResult(run, status, **{"records": records, **given, **facts})
 
 
 def bits(results: Mapping[str, RunResult]) -> dict[str, Any]:

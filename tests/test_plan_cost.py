@@ -9,7 +9,7 @@ import pytest
 from small_runs import make_run
 
 from bnexp.config import load_run
-from bnexp.plan import Run, Stack, run_id, step_seconds
+from bnexp.plan import Stack, identify, step_seconds
 from bnexp.plan.cost import run_seconds
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
@@ -40,7 +40,7 @@ MEASURED: dict[tuple[str, int, str], tuple[float, float]] = {
 @pytest.mark.parametrize(("name", "count", "overrides"), MEASURED)
 def test_an_estimate_is_near_what_was_measured(name: str, count: int, overrides: str) -> None:
     config = load_run(CONFIGS / f"{name}.yaml", overrides=overrides.split())
-    run = Run(run_id(config), config)
+    run = identify(config)
     low, high = MEASURED[name, count, overrides]
     assert low / 1.5 < Stack((run,) * count).seconds < high * 1.5
     assert Stack((run,) * count).seconds == pytest.approx((low * high) ** 0.5, rel=0.4)

@@ -13,9 +13,9 @@ from bnexp.config import Config, network_spec, steps_per_epoch, total_steps
 from bnexp.config.dump import dump_value
 from bnexp.environment import available_cores
 from bnexp.plan import Plan, Stack, cut_stacks, plan_sweep, run_multiply_adds
+from bnexp.store.contents import Contents, read_contents
 from bnexp.store.folder import folder_for, refuse_other_question
-from bnexp.store.journal import NAME, read_journal
-from bnexp.store.results import Results, load_results, waiting_again
+from bnexp.store.results import Results, make_results
 
 _MOST_VALUES = 20
 
@@ -65,11 +65,8 @@ def print_plan(
 
 
 def _count_finished(folder: Path, plan: Plan) -> int:
-    results = open_results(folder, plan.config, "sweep")
-    if results is None:
-        return 0
-    ended = {run for run, result in results.runs.items() if result.status != "failed"}
-    return len(plan.runs.keys() & ended - waiting_again(read_journal(folder / NAME)))
+    contents = _open(folder, plan.config, "sweep")
+    return len(plan.runs.keys() & contents.ended().keys()) if contents else 0
 
 
 def open_results(folder: Path, config: Config, command: str) -> Results | None:
@@ -77,11 +74,16 @@ def open_results(folder: Path, config: Config, command: str) -> Results | None:
 
     Raises ResultsError when it holds the answer to another question.
     """
+    contents = _open(folder, config, command)
+    return make_results(contents) if contents else None
+
+
+def _open(folder: Path, config: Config, command: str) -> Contents | None:
     if not folder.is_dir() or not any(folder.iterdir()):
         return None
-    results = load_results(folder)
-    refuse_other_question(folder, read_journal(folder / NAME), config, command)
-    return results
+    contents = read_contents(folder)
+    refuse_other_question(contents, config, command)
+    return contents
 
 
 def _values(values: Sequence[Any]) -> str:

@@ -75,6 +75,7 @@ _STACKED = (
     ("norm", "eps"),
     ("norm", "momentum"),
 )
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 _NOT_ASKED = ("", "sweep", "search", "plot")
 
 
@@ -88,8 +89,8 @@ def identify(
     """Return the run of ``base`` as it is, or of a cell of it; see ``with_values``."""
     config = base if values is None else with_values(base, values, seed, known=known)
     facts = effective(config)
-    name = _run_id(facts)
-    # There are few keys, and many runs that have them.
+    # Texts that many have: a run's results its id, and its like their key.
+    name = sys.intern(_run_id(facts))
     return Run(name, sys.intern(_stack_key(config, facts)), config.seed, base, values)
 
 
@@ -115,7 +116,7 @@ def _stack_key(config: Config, facts: dict[str, Any]) -> str:
     # Whether a momentum is Nesterov's matters only to the runs that have one.
     facts["optimizer"]["nesterov"] = config.optimizer.is_nesterov
     facts["examples"] = knows_examples(config)
-    return json.dumps(facts, sort_keys=True)
+    return _canonical(facts)
 
 
 def question(config: Config, command: str) -> dict[str, Any]:
@@ -181,5 +182,4 @@ def question_hash(asked: Mapping[str, Any]) -> str:
 
 
 def _digest(facts: Mapping[str, Any]) -> str:
-    text = json.dumps(facts, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(_canonical(facts).encode()).hexdigest()

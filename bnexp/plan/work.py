@@ -62,7 +62,7 @@ class Stack:
         known: dict[str, Any] = {}
         return replace(self, runs=tuple(run.made(known) for run in self.runs))
 
-    @property
+    @cached_property
     def seconds(self) -> float:
         """A rough estimate of the time it takes on one core."""
         config = self.runs[0].config

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -16,9 +16,10 @@ from bnexp.files import remove_leftovers, writing
 from bnexp.plan import Cell, Plan, question, question_hash
 from bnexp.records import RunResult
 from bnexp.store.checkpoints import discard_finished
-from bnexp.store.journal import NAME, Journal, is_journal, read_journal
+from bnexp.store.contents import Contents
+from bnexp.store.journal import NAME, Journal, Lines, is_journal
 from bnexp.store.lock import FolderLock, is_lock_file
-from bnexp.store.results import read_results, waiting_again
+from bnexp.store.results import make_results
 from bnexp.store.views import remove_view_leftovers, write_plan, write_views
 
 #: Which finished runs of a plan are trained again.
@@ -47,27 +48,23 @@ def newest_folder(root: Path = ROOT) -> Path:
             f"no results in {root.resolve()} yet; make some with `bnexp sweep --weights logspace`, "
             "or name a results folder"
         )
-    begun = (path for path in journals if any("result" in entry for entry in _entries(path)))
-    return next(begun, journals[0]).parent
+    return next(filter(_is_begun, journals), journals[0]).parent
 
 
-def _entries(journal: Path) -> list[dict[str, Any]]:
-    """Return a journal's entries; a damaged one is for whoever asks for it by name."""
+def _is_begun(journal: Path) -> bool:
+    """Whether some run has ended; a damaged journal is for whoever asks for it by name."""
     try:
-        return read_journal(journal)
+        return any("result" in entry for entry, _ in Lines(journal).entries())
     except BnexpError:
-        return []
+        return False
 
 
-def refuse_other_question(
-    path: Path, entries: Iterable[Mapping[str, Any]], config: Config, command: str
-) -> None:
-    """Raise ResultsError, with the difference, if the folder's journal answers another question."""
-    asks = [entry for entry in entries if "ask" in entry]
-    asked = json.loads(json.dumps(question(config, command)))
-    if not asks or asks[-1].get("question") == asked:
+def refuse_other_question(contents: Contents, config: Config, command: str) -> None:
+    """Raise ResultsError, with the difference, if a folder's journal answers another question."""
+    path, asked = contents.folder, _json(question(config, command))
+    if contents.asked is None or contents.question == asked:
         return
-    old, new = dict(_flat(asks[-1].get("question", {}))), dict(_flat(asked))
+    old, new = dict(_flat(contents.question)), dict(_flat(asked))
     changed = [
         f"  {key}: {_shown(old.get(key))} there, {_shown(new.get(key))} asked"
         for key in sorted(old.keys() | new.keys())
@@ -115,18 +112,17 @@ class ResultsFolder:
         self._lock.acquire()
         with contextlib.ExitStack() as undo:
             undo.callback(self._lock.release)
-            self._journal = Journal(path / NAME)
+            self._contents = Contents(path, plan.cells)
+            self._journal = Journal(path / NAME, self._contents.take)
             undo.callback(self._journal.close)
             self._open(rerun)
             undo.pop_all()
 
     def _open(self, rerun: Rerun | None) -> None:
-        refuse_other_question(self.path, self._journal.entries, self.plan.config, self.command)
+        refuse_other_question(self._contents, self.plan.config, self.command)
         remove_view_leftovers(self.path)
         self.ask(self.plan)
         self._mark(rerun)
-        if self.command != "search":  # which asks again, and looks back
-            self._journal.forget()
         self._clean()
         self._is_viewed, self._view_due = True, time.monotonic() + _VIEW_SECONDS
 
@@ -135,41 +131,32 @@ class ResultsFolder:
 
         The journal keeps the mark, so that after an interruption the others are not trained twice.
         """
-        self._again = waiting_again(self._journal.entries)
-        mine = [run for run in self.plan.runs if run in self._runs]
-        if rerun is None or any(run in self._again for run in mine):
+        ends = self._contents.runs
+        mine = [run for run in self.plan.runs if run in ends]
+        if rerun is None or any(run in self._contents.again for run in mine):
             return
-        again = [run for run in mine if rerun in ("all", self._runs[run].status)]
+        again = [run for run in mine if rerun in ("all", ends[run].status)]
         if again:
             self._journal.append({"rerun": again})
-            self._again.update(again)
+            self._contents.again.update(again)
 
     def ask(self, plan: Plan) -> None:
         """Ask for the cells of a plan of the same question, as the journal may have done before."""
         self.plan = plan
-        self._note(plan)
-        results = read_results(self.path, self._journal.entries)
-        # A dictionary of our own, which grows: copied for each result, a large sweep would crawl.
-        self._runs = dict(results.runs)
-        self.results = replace(results, runs=self._runs)
+        held, cells = self._contents, plan.cells
+        if cells[0].trial is not None:  # a search asks for more and more
+            known = {cell.trial: cell for cell in held.cells}
+            cells = tuple(cell for cell in cells if known.get(cell.trial) != cell)
+        elif cells == held.asked_cells:
+            cells = ()
+        asked = _json(question(plan.config, self.command))
+        config = _json(plan.config.model_dump(mode="json"))
+        if cells or config != held.asked:
+            rows = map(_cell_row, cells or plan.cells)
+            self._journal.append({"question": asked, "ask": config, "cells": rows})
+        held.ask(asked, config, plan.config, plan.cells)
+        self.results = make_results(held)
         write_plan(self.results)
-
-    def _note(self, plan: Plan) -> None:
-        """See that the journal asks for the cells of a plan."""
-        asked = {
-            "question": question(plan.config, self.command),
-            "ask": plan.config.model_dump(mode="json"),
-            "cells": [_cell_row(cell) for cell in plan.cells],
-        }
-        # Through JSON, as the journal's own entries went: tuples are lists there.
-        ask: dict[str, Any] = json.loads(json.dumps(asked))
-        entries = [entry for entry in self._journal.entries if "ask" in entry]
-        if plan.cells[0].trial is not None:  # a search asks for more and more
-            known = {row["trial"]: row for entry in entries for row in entry["cells"]}
-            ask["cells"] = [row for row in ask["cells"] if known.get(row["trial"]) != row]
-        last = entries[-1] if entries else {}
-        if ask != last and (ask["cells"] or ask["ask"] != last.get("ask")):
-            self._journal.append(ask)
 
     def __enter__(self) -> ResultsFolder:
         return self
@@ -184,43 +171,28 @@ class ResultsFolder:
 
     def finished(self) -> dict[str, RunResult]:
         """Return the runs of the plan that need no more training."""
-        return {run: end for run, end in self._ended().items() if run in self.plan.runs}
-
-    def _ended(self) -> dict[str, RunResult]:
-        """Return all runs of the folder but those that failed, or that are to be trained again."""
-        return {
-            run: end
-            for run, end in self._runs.items()
-            if end.status != "failed" and run not in self._again
-        }
+        return {run: end for run, end in self._contents.ended().items() if run in self.plan.runs}
 
     def add(self, result: RunResult) -> None:
         """Keep a run's result: on the disk when this returns. Views follow by ``refresh``."""
-        self._journal.append({"result": result.to_json()})
+        place = self._journal.append({"result": result.to_json()})
         (self.failed.add if result.status == "failed" else self.failed.discard)(result.run)
-        if result.run in self._again:
-            self._again.discard(result.run)
-            old = self._runs[result.run]
-            same = (old.status, old.records) == (result.status, result.records)
+        if result.run in self._contents.again:
+            old = self._contents.runs[result.run]
+            same = old.status == result.status and old.records == result.records
             self.repeated = (self.repeated[0] + 1, self.repeated[1] + (not same))
-        self._runs[result.run] = result
+        self._contents.end(result, place)
         self.results = replace(self.results)  # what was worked out of the old ones is no more
         self._is_viewed = False
 
     def pause(self, result: RunResult) -> None:
         """Keep how far a run has come that a search will decide about."""
-        self._journal.append({"pause": result.to_json()})
+        self._contents.pause(result, self._journal.append({"pause": result.to_json()}))
         self.failed.discard(result.run)
 
     def known(self) -> dict[str, RunResult]:
         """Return the longest result of each run, wherever its training paused or ended."""
-        found: dict[str, RunResult] = {}
-        for entry in self._journal.entries:
-            row = entry.get("result") or entry.get("pause")
-            old = found.get(row["run"]) if row else None
-            if row and (old is None or _is_longer(row, old)):
-                found[row["run"]] = RunResult.from_json(row)
-        return found
+        return self._contents.known
 
     def refresh(self) -> None:
         """Bring views up to date if they are not and some seconds have passed; call it often."""
@@ -237,7 +209,7 @@ class ResultsFolder:
 
     def _clean(self) -> None:
         with writing(self.checkpoints):
-            discard_finished(self.checkpoints, self._ended().keys() - self.wanted)
+            discard_finished(self.checkpoints, self._contents.ended().keys() - self.wanted)
 
     def _set_aside(self) -> Path:
         """Rename the old folder to the first free numbered name, and return that."""
@@ -262,11 +234,6 @@ def _cell_row(cell: Cell) -> dict[str, Any]:
     return row
 
 
-def _is_longer(row: Mapping[str, Any], old: RunResult) -> bool:
-    """Whether a journal's row has more of a run than an older one; of equal ones the later."""
-    return old.status == "failed" or (row["status"] != "failed" and row["step"] >= old.step)
-
-
 def _refuse_foreign(path: Path) -> None:
     """Refuse to mix results with files of somebody else, or to set those aside.
 
@@ -280,6 +247,11 @@ def _refuse_foreign(path: Path) -> None:
         raise ResultsError(
             f"{path} is not empty and not a results folder; choose another one with --output"
         )
+
+
+def _json(value: Any) -> Any:
+    """Return a value as the journal gives it back: tuples are lists there."""
+    return json.loads(json.dumps(value))
 
 
 def _flat(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

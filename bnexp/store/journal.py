@@ -1,7 +1,8 @@
 """The journal: what a results folder knows, one checksummed JSON object per line, append-only.
 
 A line counts once it is on the disk. A torn last line, which a kill or a full disk can leave, is
-dropped; damage anywhere else is an error, because something beside bnexp wrote there.
+dropped; damage anywhere else is an error, because something beside bnexp wrote there. Reading goes
+line by line: the journal of a large sweep is nowhere held whole.
 """
 
 from __future__ import annotations
@@ -10,67 +11,139 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+import weakref
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from bnexp.errors import OutputError, ResultsError
 from bnexp.files import writing
 
 NAME = "journal.jsonl"
-_SUM = "sum"
-_START = b'{"sum'
+_START = '{"sum": "'
+#: Where the entry itself begins, after the checksum's 16 digits.
+_BODY = len(_START) + 16 + len('",')
+
+Entry = dict[str, Any]
+_json = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
-def read_journal(path: Path) -> list[dict[str, Any]]:
+class Place(NamedTuple):
+    """Where a line stands in a journal, in bytes."""
+
+    lines: Lines
+    start: int
+    size: int
+
+
+def read_journal(path: Path) -> list[Entry]:
     """Return the entries of a journal, without a torn last line; [] when there is no journal.
 
     Raises ResultsError for a damaged line and OutputError when it cannot be read.
     """
-    return _parse(_read(path), path)[0]
+    return [entry for entry, _ in Lines(path).entries()]
 
 
 def is_journal(path: Path) -> bool:
     """Return whether a file is a journal by its first bytes, even a torn or damaged one."""
     if not path.is_file():
         return False
-    start = _read(path, len(_START))
-    return _START.startswith(start)
+    with _reading(path), path.open("rb") as file:
+        start = file.read(len(_START))
+    return _START.encode().startswith(start)
 
 
 def encode_entry(entry: Mapping[str, Any]) -> bytes:
-    """Return an entry's line, with its checksum."""
-    text = json.dumps(entry, separators=(",", ":"), allow_nan=False)
-    return (json.dumps({_SUM: _checksum(text)})[:-1] + "," + text[1:] + "\n").encode()
+    """Return an entry's line, with its checksum; a value may be an iterator, for a long list."""
+    body = ",".join(f"{_encode(key)}:{_encode(value)}" for key, value in entry.items()) + "}"
+    return f'{_START}{_checksum(body.encode())}",{body}\n'.encode()
 
 
-def decode_entry(line: bytes) -> dict[str, Any] | None:
+def _encode(value: Any) -> str:
+    """Return a value as JSON; the items of an iterator one after another, to save memory."""
+    return f"[{','.join(map(_json, value))}]" if isinstance(value, Iterator) else _json(value)
+
+
+def decode_entry(line: bytes) -> Entry | None:
     """Return the entry of a line, or None when the line is torn or damaged."""
-    try:
-        entry = json.loads(line)
-        claimed = entry.pop(_SUM)
-        text = json.dumps(entry, separators=(",", ":"))
-    except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
+    body = line[_BODY:].rstrip(b"\r\n")
+    if line[:_BODY] != f'{_START}{_checksum(body)}",'.encode():
         return None
-    return entry if claimed == _checksum(text) else None
+    try:
+        entry: Entry = json.loads(b"{" + body)
+    except ValueError:
+        return None
+    return entry
+
+
+class Lines:
+    """A journal open for reading, for as long as anybody holds results from it.
+
+    So they can be read even when its folder was set aside or deleted meanwhile. One that is not
+    there is empty. Raises OutputError when it cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with _reading(path):
+            try:
+                self._file = os.open(path, os.O_RDONLY)
+            except FileNotFoundError:
+                self._file = os.open(os.devnull, os.O_RDONLY)
+        weakref.finalize(self, os.close, self._file)
+
+    def entries(self) -> Iterator[tuple[Entry, Place]]:
+        """Yield all entries, each with its place. Raises ResultsError for a damaged line."""
+        start = 0
+        with _reading(self.path), open(self._file, "rb", closefd=False) as file:
+            file.seek(0)
+            for number, line in enumerate(file, 1):
+                entry = decode_entry(line) if line.endswith(b"\n") else None
+                if entry is None:
+                    if file.read(1):
+                        raise ResultsError(
+                            f"{self.path}:{number}: this line is damaged (its checksum does not "
+                            "hold); restore the file from a copy, or delete the line to train its "
+                            "run again"
+                        )
+                    return
+                yield entry, Place(self, start, len(line))
+                start += len(line)
+
+    def entry(self, start: int, size: int) -> Entry:
+        """Return the entry at a place. Raises ResultsError when it is not there any more."""
+        with _reading(self.path):
+            line = os.pread(self._file, size, start)
+        entry = decode_entry(line)
+        if entry is None:
+            raise ResultsError(f"{self.path}: changed since it was read; load the results again")
+        return entry
 
 
 class Journal:
     """A journal opened for appending, by one process at a time (see ``store.lock``).
 
-    ``entries`` are those in the file, until ``forget``.
+    ``take`` is told of every entry that is in the file, and of its place.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, take: Callable[[Entry, Place], None] | None = None) -> None:
         self.path = path
-        self.entries, self._length = _parse(_read(path), path)
-        self._keeps_entries = True
-        with writing(path):
+        with contextlib.ExitStack() as undo, writing(path):
             # Without a buffer, so that closing does not write what appending gave up.
-            self._file = path.open("ab", buffering=0)
+            self._file = undo.enter_context(path.open("ab", buffering=0))
+            self._lines = Lines(path)
+            self._length = 0
+            for entry, place in self._lines.entries():
+                if take:
+                    take(entry, place)
+                self._length = place.start + place.size
+            undo.pop_all()
 
-    def append(self, entry: Mapping[str, Any]) -> None:
-        """Add an entry and see it onto the disk. Raises OutputError; then nothing was added."""
+    def append(self, entry: Mapping[str, Any]) -> Place:
+        """Add an entry, see it onto the disk, and return its place.
+
+        Raises OutputError; then nothing was added.
+        """
         line = encode_entry(entry)
         with writing(self.path):
             self._file.truncate(self._length)  # of a torn line
@@ -83,49 +156,25 @@ class Journal:
                 with contextlib.suppress(OSError):
                     self._file.truncate(self._length)
                 raise
+        place = Place(self._lines, self._length, len(line))
         self._length += len(line)
-        if self._keeps_entries:
-            self.entries.append(dict(entry))
-
-    def forget(self) -> None:
-        """Keep no entries from here on: those of a large sweep take much memory."""
-        self.entries = []
-        self._keeps_entries = False
+        return place
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
 
-def _read(path: Path, size: int = -1) -> bytes:
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
     try:
-        with path.open("rb") as file:
-            return file.read(size)
-    except FileNotFoundError:
-        return b""
+        yield
     except OSError as error:
         raise OutputError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _parse(data: bytes, path: Path) -> tuple[list[dict[str, Any]], int]:
-    """Return the entries and the number of bytes they take."""
-    entries: list[dict[str, Any]] = []
-    length = 0
-    lines = data.split(b"\n")
-    torn = lines.pop()
-    for number, line in enumerate(lines, 1):
-        entry = decode_entry(line)
-        if entry is None:
-            if number == len(lines) and not torn:
-                break
-            raise ResultsError(
-                f"{path}:{number}: this line is damaged (its checksum does not hold); restore the "
-                "file from a copy, or delete the line to train its run again"
-            )
-        entries.append(entry)
-        length += len(line) + 1
-    return entries, length
-
-
-def _checksum(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def _checksum(body: bytes) -> str:
+    """Return the checksum of an entry whose JSON is an opening brace and ``body``."""
+    found = hashlib.sha256(b"{")
+    found.update(body)
+    return found.hexdigest()[:16]

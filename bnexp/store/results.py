@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from bnexp.config.schema import Config
 from bnexp.errors import ResultsError
 from bnexp.plan import AxisValue, Cell
 from bnexp.records import METRICS, RunResult
-from bnexp.store.journal import NAME, read_journal
+from bnexp.store.contents import Contents, metric_names, read_contents, tuples
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,8 +42,7 @@ class Results:
     def metrics(self) -> tuple[str, ...]:
         """Names of the metrics that some record of a cell has, in the order of tables."""
         ids = {cell.run for cell in self.cells} & self.runs.keys()
-        records = (record for run in ids for record in self.runs[run].records)
-        present = {name for record in records for name in record.metrics}
+        present = {name for run in ids for name in metric_names(self.runs[run].records)}
         return tuple(name for name in METRICS if name in present)
 
     @property
@@ -54,32 +53,37 @@ class Results:
 
     def rows(self) -> list[dict[str, Any]]:
         """Return one plain row per cell and record: the rows of ``metrics.csv``."""
-        return list(self.each_row())
-
-    def each_row(self) -> Iterator[dict[str, Any]]:
-        """Yield what ``rows`` returns: of a large sweep all of them take much memory."""
-        metrics = self.metrics
-        for row, result in self._finished_cells():
-            for record in result.records:
-                values = {name: record.metrics.get(name) for name in metrics}
-                yield {**row, "epoch": record.epoch, "step": record.step, **values}
+        return [row for _, rows in self.each_cell() for row in rows]
 
     def cell_rows(self) -> list[dict[str, Any]]:
         """Return one plain row per cell, with its status and final metrics: ``runs.csv``."""
-        return list(self.each_cell_row())
+        return [row for row, _ in self.each_cell()]
 
-    def each_cell_row(self) -> Iterator[dict[str, Any]]:
-        """Yield what ``cell_rows`` returns."""
+    def each_cell(self) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
+        """Yield for each cell its row of ``cell_rows`` and those of ``rows``.
+
+        Of a large sweep all of them take much memory.
+        """
         metrics = self.metrics
         for cell in self.cells:
             result = self.runs.get(cell.run)
-            row: dict[str, Any] = {**_number(cell), "run": cell.run, **cell.values}
-            row["seed"] = cell.seed
-            row["status"] = result.status if result else "missing"
-            row["epoch"] = result.epoch if result else None
-            row["step"] = result.step if result else None
-            final = result.final if result else {}
-            yield row | {name: final.get(name) for name in metrics}
+            records = tuple(result.records) if result else ()
+            final = records[-1].metrics if records else {}
+            where = {**_number(cell), "run": cell.run, **cell.values, "seed": cell.seed}
+            yield (
+                {
+                    **where,
+                    "status": result.status if result else "missing",
+                    "epoch": result.epoch if result else None,
+                    "step": result.step if result else None,
+                    **{name: final.get(name) for name in metrics},
+                },
+                [
+                    {**where, "epoch": record.epoch, "step": record.step}
+                    | {name: record.metrics.get(name) for name in metrics}
+                    for record in records
+                ],
+            )
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the columns of ``rows()`` as arrays; a metric that a record lacks is NaN."""
@@ -139,12 +143,6 @@ class Results:
 
         return pd.DataFrame(self.rows())
 
-    def _finished_cells(self) -> Iterator[tuple[dict[str, Any], RunResult]]:
-        for cell in self.cells:
-            if cell.run in self.runs:
-                row = {**_number(cell), "run": cell.run, **cell.values, "seed": cell.seed}
-                yield row, self.runs[cell.run]
-
 
 def _number(cell: Cell) -> dict[str, Any]:
     """Return the column that the rows of a search begin with."""
@@ -156,65 +154,18 @@ def load_results(folder: Path | str) -> Results:
 
     Raises ResultsError when it is none or its journal is damaged.
     """
-    folder = Path(folder)
-    entries = read_journal(folder / NAME)
-    if not any("ask" in entry for entry in entries):
-        what = f"not a results folder (no {NAME} with a plan in it)"
-        raise ResultsError(
-            f"{folder}: {what if folder.exists() else 'no such folder'}; name a folder that "
-            "`bnexp run`, `sweep` or `search` wrote"
-        )
-    return read_results(folder, entries)
+    return make_results(read_contents(Path(folder)))
 
 
-def read_results(folder: Path, entries: Iterable[Mapping[str, Any]]) -> Results:
-    """Build the results from a journal's entries; of two ends of a run the later one counts.
-
-    Raises ResultsError for entries that this version of bnexp does not understand.
-    """
-    try:
-        return _build(folder, entries)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ResultsError(
-            f"{folder / NAME}: written by another version of bnexp, which this one cannot read "
-            f"({type(error).__name__}); environment.json names it. Use that one, or set the folder "
-            "aside with --fresh"
-        ) from error
-
-
-def waiting_again(entries: Iterable[Mapping[str, Any]]) -> set[str]:
-    """Return the runs that were to be trained again and have not ended since."""
-    runs: set[str] = set()
-    for entry in entries:
-        runs.update(entry.get("rerun", ()))
-        if "result" in entry:
-            runs.discard(entry["result"]["run"])
-    return runs
-
-
-def _build(folder: Path, entries: Iterable[Mapping[str, Any]]) -> Results:
-    asks = []
-    cells: dict[str, Cell] = {}
-    runs: dict[str, RunResult] = {}
-    for entry in entries:
-        if "ask" in entry:
-            asks.append(Config.model_validate(entry["ask"], strict=False))
-            for row in entry["cells"]:
-                values = {k: _tuples(v) for k, v in row["values"].items()}
-                more = {key: row[key] for key in ("trial", "report") if key in row}
-                cell = Cell(values, row["seed"], row["run"], **more)
-                name = repr((sorted(cell.values.items()), cell.seed))
-                cells[f"trial {cell.trial}" if cell.trial else name] = cell
-        elif "result" in entry:
-            result = RunResult.from_json(entry["result"])
-            runs[result.run] = result
-    config = asks[-1]
-    if any(cell.trial is not None for cell in cells.values()):
+def make_results(contents: Contents) -> Results:
+    """Put in order what a journal says; results that it takes in later are in ``runs``, too."""
+    folder, config, runs = contents.folder, contents.config, contents.runs
+    if any(cell.trial is not None for cell in contents.cells):
         from bnexp.store.search import SearchResults
 
-        trials = sorted(cells.values(), key=lambda cell: cell.trial or 0)
+        trials = sorted(contents.cells, key=lambda cell: cell.trial or 0)
         return SearchResults(folder, config, trial_axes(trials), tuple(trials), runs)
-    ordered = tuple(sorted(cells.values(), key=_sort_key))
+    ordered = tuple(sorted(contents.cells, key=_sort_key))
     return Results(folder, config, _axes(config, ordered), ordered, runs)
 
 
@@ -222,10 +173,8 @@ def _axes(config: Config, cells: Sequence[Cell]) -> dict[str, tuple[AxisValue, .
     """Order each axis' values as last asked, earlier commands' values in the same direction."""
     axes: dict[str, tuple[AxisValue, ...]] = {}
     for key, asked in config.sweep.axes.items():
-        asked = tuple(_tuples(value) for value in asked)
-        extra = tuple(
-            dict.fromkeys(cell.values[key] for cell in cells if cell.values[key] not in asked)
-        )
+        asked = tuple(tuples(value) for value in asked)
+        extra = tuple(dict.fromkeys(cell.values[key] for cell in cells).keys() - set(asked))
         descending = len(asked) > 1 and list(asked) == sorted(asked, key=_value_key, reverse=True)
         everything = (*asked, *extra)
         if extra and all(isinstance(value, int | float) for value in everything):
@@ -252,7 +201,7 @@ def refuse_unrecorded(folder: Path, metric: str, recorded: Sequence[str]) -> Non
 
 def wanted_values(named: Mapping[str, AxisValue | list[Any]]) -> dict[str, AxisValue]:
     """Return the values that keyword arguments name, by key: ``init__scale`` is ``init.scale``."""
-    return {key.replace("__", "."): _tuples(value) for key, value in named.items()}
+    return {key.replace("__", "."): tuples(value) for key, value in named.items()}
 
 
 def _shown_alike(values: Mapping[str, AxisValue], wanted: Mapping[str, AxisValue]) -> bool:
@@ -273,7 +222,3 @@ def _value_key(value: AxisValue) -> tuple[int, Any]:
     if isinstance(value, int | float):
         return (0, value)
     return (1, value) if isinstance(value, str) else (2, tuple(map(_value_key, value)))
-
-
-def _tuples(value: Any) -> AxisValue:
-    return tuple(_tuples(item) for item in value) if isinstance(value, list | tuple) else value

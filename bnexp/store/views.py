@@ -6,10 +6,11 @@ completed sweep has the same bytes however it was scheduled, interrupted or exte
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,22 +28,26 @@ METRICS_CSV, RUNS_CSV, TRIALS_CSV, PLAN, ENVIRONMENT = (
     "environment.json",
 )
 
+Rows = Iterable[Mapping[str, Any]]
+
 
 def write_views(results: Results) -> None:
     """Write metrics.csv and runs.csv, and trials.csv of a search. Raises OutputError."""
-    axes = sorted(results.axes)
-    metrics = list(results.metrics)
     is_search = isinstance(results, SearchResults)
-    columns = [*(["trial"] if is_search else []), "run", *axes, "seed"]
-    tables: dict[str, tuple[Sequence[str], Iterable[Mapping[str, Any]]]] = {
-        METRICS_CSV: ([*columns, "epoch", "step", *metrics], results.each_row()),
-        RUNS_CSV: ([*columns, "status", "epoch", "step", *metrics], results.each_cell_row()),
-    }
+    columns = [*(["trial"] if is_search else []), "run", *sorted(results.axes), "seed"]
+    measured = ["epoch", "step", *results.metrics]
+    # Row by row: all rows of a large sweep take much memory.
+    with (
+        _table(results.folder / METRICS_CSV, [*columns, *measured]) as each_record,
+        _table(results.folder / RUNS_CSV, [*columns, "status", *measured]) as each_run,
+    ):
+        for row, rows in results.each_cell():
+            each_run([row])
+            each_record(rows)
     if isinstance(results, SearchResults):
         trials = results.trial_rows()
-        tables[TRIALS_CSV] = (list(trials[0]), trials)
-    for name, (header, rows) in tables.items():
-        _write_csv(results.folder / name, header, rows)
+        with _table(results.folder / TRIALS_CSV, list(trials[0])) as each_trial:
+            each_trial(trials)
 
 
 def write_plan(results: Results) -> None:
@@ -58,13 +63,14 @@ def remove_view_leftovers(folder: Path) -> None:
         remove_leftovers(folder, name)
 
 
-def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write a table row by row: as one text a large sweep's would take much memory."""
+@contextlib.contextmanager
+def _table(path: Path, header: Sequence[str]) -> Iterator[Callable[[Rows], None]]:
+    """Replace a table when the block ends well; yield what writes some rows of it."""
     with writing(path), atomic_file(path) as file:
         text = io.TextIOWrapper(file, "utf-8", newline="")
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(header)
-        writer.writerows([_cell(row[name]) for name in header] for row in rows)
+        yield lambda rows: writer.writerows([_cell(row[name]) for name in header] for row in rows)
         text.detach()
 
 

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import copy
+import pickle
+import shutil
 import sys
 import types
 from pathlib import Path
@@ -13,6 +16,7 @@ from bnexp.errors import ResultsError
 from bnexp.plan import Plan
 from bnexp.records import Record, RunResult
 from bnexp.store.folder import ResultsFolder
+from bnexp.store.journal import NAME
 from bnexp.store.results import Results, load_results
 
 
@@ -178,3 +182,48 @@ def test_results_are_shown_in_a_line(tmp_path: Path) -> None:
     plan = make_plan({"init.scale": [1.0, 0.1]}, seeds=2)
     results = keep(tmp_path, plan, made_up(next(iter(plan.runs))))
     assert repr(results) == f"<Results {tmp_path}: 1 of 4 runs, axes: init.scale (2)>"
+
+
+def test_records_are_read_from_the_journal_as_it_was_whatever_became_of_its_folder(
+    tmp_path: Path,
+) -> None:
+    plan = make_plan({"init.scale": [1.0]})
+    (run,) = plan.runs
+    end, other = made_up(run), made_up(run, value=0.25)
+    with ResultsFolder(tmp_path / "out", plan, "sweep") as folder:
+        folder.add(end)
+        kept = folder.results
+    loaded = load_results(tmp_path / "out")
+    keep(tmp_path / "out", plan, other)
+    (tmp_path / "out").rename(tmp_path / "old")
+    replaced = keep(tmp_path / "out", plan, other)
+    shutil.rmtree(tmp_path / "old")
+    for results in (kept, loaded):
+        assert results.runs == {run: end} and end == results.runs[run]
+        assert results.runs != {run: other} == replaced.runs
+        assert [row["train_loss"] for row in results.rows()] == [0.5, 0.25]
+    records = loaded.runs[run].records
+    assert (len(records), records[-1], tuple(records[:1])) == (2, end.records[1], end.records[:1])
+    assert repr(loaded.runs[run]) == repr(end)
+
+
+def test_a_copy_of_results_has_its_records_itself(tmp_path: Path) -> None:
+    plan = make_plan()
+    (run,) = plan.runs
+    results = keep(tmp_path, plan, made_up(run))
+    for copied in (copy.deepcopy(results), pickle.loads(pickle.dumps(results))):
+        assert copied == results and copied.metrics == results.metrics
+        assert copied.runs[run].records == made_up(run).records
+        assert isinstance(copied.runs[run].records, tuple)
+
+
+def test_a_journal_that_was_changed_since_it_was_read_is_noticed(tmp_path: Path) -> None:
+    plan = make_plan()
+    (run,) = plan.runs
+    results = keep(tmp_path, plan, made_up(run))
+    data = (tmp_path / NAME).read_bytes()
+    (tmp_path / NAME).write_bytes(data.replace(b"0.25", b"0.75"))
+    with pytest.raises(ResultsError, match="changed since it was read; load the results again"):
+        results.rows()
+    (tmp_path / NAME).write_bytes(data)
+    assert len(results.rows()) == 2
