@@ -95,7 +95,7 @@ class RunResult:
     def from_json(cls, row: Mapping[str, Any]) -> RunResult:
         """Build a result from what ``to_json`` gave; texts that others have are theirs."""
         return cls(
-            run=sys.intern(row["run"]),
+            run=str(row["run"]),
             status=cast("Status", sys.intern(row["status"])),
             records=tuple(Record.from_json(record) for record in row["records"]),
             epoch=int(row["epoch"]),

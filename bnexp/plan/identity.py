@@ -89,8 +89,8 @@ def identify(
     """Return the run of ``base`` as it is, or of a cell of it; see ``with_values``."""
     config = base if values is None else with_values(base, values, seed, known=known)
     facts = effective(config)
-    # Texts that many have: a run's results its id, and its like their key.
-    name = sys.intern(_run_id(facts))
+    name = _run_id(facts)
+    # There are few keys, and many runs that have them.
     return Run(name, sys.intern(_stack_key(config, facts)), config.seed, base, values)
 
 

@@ -6,7 +6,6 @@ sweep's would fill the memory.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -173,7 +172,7 @@ def read_contents(folder: Path) -> Contents:
 def _read_cell(row: Mapping[str, Any]) -> Cell:
     values = {key: tuples(value) for key, value in row["values"].items()}
     more = {key: row[key] for key in ("trial", "report") if key in row}
-    return Cell(values, row["seed"], sys.intern(row["run"]), **more)
+    return Cell(values, row["seed"], row["run"], **more)
 
 
 def _name(cell: Cell) -> str:
