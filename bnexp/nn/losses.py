@@ -129,7 +129,7 @@ class _Block:
     def __init__(self, logits: Array, smoothing: Array, labels: Labels) -> None:
         runs, classes, batch = logits.shape
         # Part of a result's bits: a constant, or of the run's own numbers only.
-        count = max(1, min(32, 2**14 // (classes * batch)))
+        count = max(1, min(64, 2**14 // (classes * batch)))
         dtype = logits.dtype
         own = runs if smoothing.any() else len(labels)
         self.target = np.empty((count, own, classes, batch), dtype)

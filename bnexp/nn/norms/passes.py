@@ -21,14 +21,14 @@ class Features:
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
-        # How many numbers there are of a feature or channel. Arrays: a Python number becomes one in
-        # every operation.
-        self.count, self.columns = np.zeros((), workspace.dtype), np.zeros((), workspace.dtype)
+        # How many numbers there are of a feature or channel; a Python number would become an array
+        # in every operation.
+        self.count = np.zeros((), workspace.dtype)
 
     def prepare(self, x: Array) -> None:
         """Get ready for activations of the shape of x, as ``view`` gives it."""
         self.ones = self.workspace.ones(x.shape[-1])
-        self.columns[...] = x.shape[-1]
+        self.average = self.ones / self.ones.dtype.type(x.shape[-1])
         self.count[...] = x[0].size // x.shape[-2]
 
     def view(self, x: Array) -> Array:
@@ -37,8 +37,7 @@ class Features:
 
     def centre(self, x: Array, centre: Array, sums: Array, squares: Array) -> None:
         """Subtract about the mean from x; write what, and the sums of x and x^2 that remain."""
-        np.matmul(x, self.ones, out=centre)
-        np.divide(centre, self.columns, out=centre)
+        np.matmul(x, self.average, out=centre)
         np.subtract(x, centre, out=x)
         np.matmul(x, self.ones, out=sums)
         np.vecdot(x, x, out=squares[..., 0])
@@ -71,8 +70,7 @@ class Pixels(Features):
 
     def centre(self, x: Array, centre: Array, sums: Array, squares: Array) -> None:
         """Subtract the mean of the middle row; write it, and the sums of x and x^2 that remain."""
-        np.matmul(x[:, x.shape[1] // 2], self.ones, out=centre)
-        np.divide(centre, self.columns, out=centre)
+        np.matmul(x[:, x.shape[1] // 2], self.average, out=centre)
         of_rows, square = np.empty((*x.shape[:3], 1), x.dtype), np.empty(x.shape[:3], x.dtype)
         for block in blocks_of(x):
             part = x[block]
