@@ -129,10 +129,10 @@ def test_what_has_no_effect_is_not_in_the_id(one, other):
 
 
 GOLDEN = {
-    "book": "2aab3f258490cf65",
-    "plain": "4d75bbbd02601423",
-    "momentum": "14bdce2886315252",
-    "test": "4ac5d67f4d964473",
+    "book": "3bc2b1eef0fd513f",
+    "plain": "44ecd2032d13198e",
+    "momentum": "228c995190054b5a",
+    "test": "c20698ca3deb246f",
 }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,7 @@ from bnexp.streams import stream
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """Which examples a step sees: ``indices`` and ``labels``, each (K or 1, B).
 
     ``changes`` says what happens to each image, per run (or one for all); None where nothing does.
@@ -35,6 +34,23 @@ class Batch:
     def gather(self) -> Array:
         """Return the examples (K or 1, I, B): a view of one array, good until the next call."""
         return self.source.gather(self.indices, self.changes)
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """The batches of an epoch, in order; all its ``indices`` and ``labels`` are (K or 1, N)."""
+
+    indices: NDArray[np.intp]
+    labels: NDArray[np.intp]
+    source: Batches
+    changes: tuple[Changes, ...] | None
+
+    def __iter__(self) -> Iterator[Batch]:
+        size, changes = self.source.batch_size, self.changes
+        for start in range(0, self.labels.shape[1], size):
+            part = slice(start, start + size)
+            now = changes and tuple(change[part] for change in changes)
+            yield Batch(self.indices[:, part], self.labels[:, part], self.source, now)
 
 
 class Batches:
@@ -72,20 +88,17 @@ class Batches:
         elif augmentation is not None:
             raise ValueError("only rows that are kept as stored can be augmented (keep_raw)")
 
-    def epoch(self, epoch: int) -> Iterator[Batch]:
-        """Yield the batches of an epoch, in order."""
+    def epoch(self, epoch: int) -> Epoch:
+        """Return the batches of an epoch."""
         different = tuple(dict.fromkeys(self.seeds))
         orders = {seed: self._order(seed, epoch) for seed in different}
         chosen = np.stack([orders[seed] for seed in self.seeds])
-        labels = self.y[chosen]
-        changes: dict[int, Changes] = {}
+        changes = None
         if self.augmentation is not None:
             draw = self.augmentation.draw
-            changes = {seed: draw(seed, epoch, self.length) for seed in different}
-        for start in range(0, self.length, self.batch_size):
-            part = slice(start, start + self.batch_size)
-            now = tuple(changes[seed][part] for seed in self.seeds) if changes else None
-            yield Batch(chosen[:, part], labels[:, part], self, now)
+            drawn = {seed: draw(seed, epoch, self.length) for seed in different}
+            changes = tuple(drawn[seed] for seed in self.seeds)
+        return Epoch(chosen, self.y[chosen], self, changes)
 
     def gather(self, indices: NDArray[np.intp], changes: Sequence[Changes] | None = None) -> Array:
         """Return the examples of ``indices`` (K or 1, B) as (K or 1, I, B), in the one array."""

@@ -84,6 +84,7 @@ class SGD(Optimizer):
         weights: int = 0,
     ) -> None:
         super().__init__(theta, lr=lr, weight_decay=weight_decay, weights=weights)
+        self._rate = column(lr, self.dtype)
         self.moving, self.plain = row_slices(momentum), row_slices(momentum == 0)
         self.nesterov = nesterov
         if self.moving:
@@ -99,9 +100,10 @@ class SGD(Optimizer):
         super().step(theta, grads, step, factor)
 
     def _update(self, theta: Array, grads: Array, step: int, lr: Numbers) -> None:
-        rate = column(lr, self.dtype)
+        rate = self._rate if lr is self.lr else column(lr, self.dtype)
         for rows in self.plain:
-            grads[rows] *= rate[rows]
+            g = grads[rows]
+            np.multiply(g, rate[rows], out=g)
         for rows in self.moving:
             velocity, g = self.state["velocity"][rows], grads[rows]
             velocity *= self.momentum[rows]

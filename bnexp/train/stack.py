@@ -14,6 +14,7 @@ from bnexp.config.schema import Config
 from bnexp.data import Dataset
 from bnexp.data.batches import Batch
 from bnexp.evaluate import Evaluator, Metrics
+from bnexp.nn.losses import TrainingLoss
 from bnexp.optim import clip_gradients
 from bnexp.plan.work import Run
 from bnexp.records import Record, RunResult, RunState
@@ -49,14 +50,16 @@ class TrainingStack:
         self.last_step = total_steps(config)
         resumed = all(run.id in states for run in runs)
         self.network = build_network(configs, dataset, threads, resumed=resumed)
-        self.loss = build_loss(configs)
+        loss = build_loss(configs)
         self.penalty = build_penalty(configs, self.network)
         self.optimizer = build_optimizer(configs, self.network)
         self.schedule = build_schedule(configs)
         self.clip = each(configs, lambda c: c.optimizer.clip)
         self.clips = bool(self.clip.any())
         self.batches = build_batches(configs, dataset)
-        self.evaluator = Evaluator(config, dataset, self.network, self.loss, self.penalty)
+        self.evaluator = Evaluator(config, dataset, self.network, loss, self.penalty)
+        self.loss = TrainingLoss(loss, counts=self.evaluator.is_running)
+        self.penalties: list[Array] = []
         self.diverged: dict[str, tuple[int, int]] = {}
         self._begin(states, fingerprint)
 
@@ -108,11 +111,16 @@ class TrainingStack:
         """Make the updates and records of one epoch; False when told to stop before its end."""
         self.new_records: dict[str, Record] = {}
         self.network.start_epoch(epoch)
-        for index, batch in enumerate(self.batches.epoch(epoch)):
+        batches = self.batches.epoch(epoch)
+        self.loss.start(batches.labels, self.training.batch_size)
+        for index, batch in enumerate(batches):
             if should_stop():
                 return False
             self.update(epoch, batch)
-            if self.first_step and index == 0 and not self.evaluate(epoch, should_stop):
+            first = self.first_step and index == 0
+            if first or self.loss.is_full or self.step == self.last_step:
+                self._settle(epoch, batch.indices.shape[1])
+            if first and not self.evaluate(epoch, should_stop):
                 return False
             if self.step == self.last_step:
                 break
@@ -123,20 +131,27 @@ class TrainingStack:
         self.network.start_step(self.step, self.last_step)
         self.step += 1
         x = batch.gather() if self.network.examples is None else batch.indices
-        count = batch.labels.shape[1]
-        logits = self.network.forward(x, train=True)
-        losses, right = self.loss.measure(logits, batch.labels, count=self.evaluator.is_running)
-        losses /= count
-        self.network.backward(self.loss.gradient())
+        self.network.backward(self.loss.gradient(self.network.forward(x, train=True)))
         theta, grads = self.network.theta, self.network.grads
         if not self.penalty.is_off:
-            losses += self.penalty.loss(theta)
+            self.penalties.append(self.penalty.loss(theta))
             self.penalty.add_gradient(theta, grads)
-        self.evaluator.add_batch(losses, right, count)
-        self._mark_diverged(losses, epoch)
         if self.clips:
             clip_gradients(grads, self.clip)
         self.optimizer.step(theta, grads, self.step, self.schedule.factor(self.step))
+
+    def _settle(self, epoch: int, batch: int) -> None:
+        """Look at the losses of the latest updates: count them, and see which runs diverged."""
+        losses, right = self.loss.collect()
+        losses /= batch
+        if self.penalties:
+            losses += np.stack(self.penalties, axis=1)
+            self.penalties.clear()
+        steps = losses.shape[1]
+        self.evaluator.add_batch(
+            np.add.reduce(losses, axis=1) / steps, np.add.reduce(right, axis=1), steps * batch
+        )
+        self._mark_diverged(losses, epoch, self.step - steps + 1)
 
     def evaluate(self, epoch: int, should_stop: Callable[[], bool]) -> bool:
         """Add a record, with ``epoch`` epochs completed, to every run that has not diverged.
@@ -169,7 +184,7 @@ class TrainingStack:
         asked = np.isin(np.arange(len(self.runs)), which)
         for name, values in metrics.items():
             if name.endswith("loss"):
-                self._mark_diverged(np.where(asked, values, 0), epoch)
+                self._mark_diverged(np.where(asked, values, 0)[:, None], epoch, self.step)
         return {
             k: {name: _round(values[k]) for name, values in metrics.items()}
             for k in which
@@ -181,11 +196,12 @@ class TrainingStack:
         record = Record(self.epoch, self.step, metrics)
         return is_stopped(self.runs[k].config, (*self.records[k], record))
 
-    def _mark_diverged(self, losses: Array, epoch: int) -> None:
-        if math.isfinite(np.add.reduce(losses)):
+    def _mark_diverged(self, losses: Array, epoch: int, first: int) -> None:
+        """Find the first loss of each run that is not finite: (K, steps) from step ``first`` on."""
+        if math.isfinite(np.add.reduce(losses, axis=None)):
             return
-        for k in np.flatnonzero(~np.isfinite(losses)):
-            self.diverged.setdefault(self.runs[k].id, (epoch, self.step))
+        for k, step in np.argwhere(~np.isfinite(losses)).tolist():
+            self.diverged.setdefault(self.runs[k].id, (epoch, first + step))
 
     def use_threads(self, count: int) -> None:
         """Have so many threads work on large images from now on."""

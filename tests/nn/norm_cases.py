@@ -81,7 +81,16 @@ def results(layer: Norm, x: Array, dy: Array) -> dict[str, Array]:
         assert dx is not None
         found["dx"] = dx.copy()
         found["evaluated"] = layer.forward(x.astype(dtype), False).copy()
-    return {**found, **{f"d{name}": grad for name, grad in layer.grads.items()}, **layer.stats}
+    return {**found, **{f"d{name}": grad for name, grad in layer.grads.items()}, **state_of(layer)}
+
+
+def state_of(layer: Norm) -> dict[str, Array]:
+    """Return views (K, C, 1) of what has run so far, by name."""
+    if not isinstance(layer, BatchNorm):
+        return {}
+    if isinstance(layer, BatchRenorm):
+        return {"running_mean": layer.running_mean, "running_std": layer.running_std}
+    return {"running_mean": layer.running_mean, "running_var": layer.running_var}
 
 
 def per_run(values: Array) -> Array:

@@ -12,6 +12,7 @@ from bnexp import describe
 from bnexp.nn import Network, SoftmaxCrossEntropy
 from bnexp.nn.build import Numbers
 from bnexp.nn.layer import Array, Layer
+from bnexp.nn.losses import TrainingLoss
 from bnexp.optim import SGD, WeightPenalty
 
 
@@ -106,6 +107,24 @@ def examples(seed: int, count: int, inputs: int, classes: int = 10) -> tuple[Arr
     return x * (x > 0.5), rng.integers(0, classes, count)
 
 
+class OneBatch:
+    """The loss in training, of one batch at a time."""
+
+    def __init__(self, smoothing: Array | None = None) -> None:
+        self.loss = TrainingLoss(SoftmaxCrossEntropy(smoothing))
+
+    def measure(self, logits: Array, labels: Array) -> tuple[Array, Array]:
+        """Return the losses (K,) and right answers (K,); overwrite logits with the gradient."""
+        self.loss.start(labels, labels.shape[1])
+        self._gradient = self.loss.gradient(logits)
+        losses, right = self.loss.collect()
+        return losses[:, 0], right[:, 0]
+
+    def gradient(self) -> Array:
+        """Return the gradient of the mean loss of the batch."""
+        return self._gradient
+
+
 #: All that a stack's training leaves behind, each array with the runs along axis 0.
 Outcome = Mapping[str, Array]
 
@@ -122,7 +141,7 @@ def train(
     """Train a stack for some steps and evaluate it; ``poison`` may spoil runs before the start."""
     network = build_network(topology, members, dtype)
     poison(network)
-    penalty, loss = build_penalty(network, members), SoftmaxCrossEntropy()
+    penalty, loss = build_penalty(network, members), OneBatch()
     optimizer = SGD(
         network.theta,
         lr=column(members, "lr"),

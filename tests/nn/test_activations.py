@@ -97,3 +97,22 @@ def test_hand_worked_values() -> None:
     assert evaluate("gelu", np.ones(1))[0] == pytest.approx(0.8411919906082768)
     assert evaluate("elu", np.array([-1.0]))[0] == pytest.approx(math.exp(-1) - 1)
     assert evaluate("leaky_relu", np.array([-3.0]))[0] == pytest.approx(-0.03)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_relu_is_the_same_on_few_numbers_and_on_many(dtype: type) -> None:
+    rng = np.random.default_rng(6)
+    tiny = np.finfo(dtype).smallest_subnormal
+    x = rng.choice(np.array([-2, -tiny, -0.0, 0, tiny, 1e-30, 0.5, 1, 7e30], dtype), (2, 50, 200))
+    dy = rng.standard_normal(x.shape).astype(dtype)
+    found = []
+    for columns in (slice(None), slice(0, 20)):
+        layer = Activation(Workspace(np.dtype(dtype)), "relu")
+        y = layer.forward(x[..., columns].copy(), True)
+        found.append((y, layer.backward(dy[..., columns].copy()), layer.slope.dtype))
+    (y, dx, kind), (few_y, few_dx, few_kind) = found
+    assert (kind, few_kind) == (np.dtype(bool), np.dtype(dtype))
+    assert np.array_equal(y, np.where(x > 0, x, 0))
+    assert np.array_equal(dx, np.where(x > 0, dy, 0))
+    assert np.array_equal(few_y, y[..., :20])
+    assert np.array_equal(few_dx, dx[..., :20])

@@ -37,7 +37,7 @@ def make_norm(
         start_var=start_var,
     )
     attach(layer, len(eps), np.random.default_rng(1))
-    layer.stats["running_var"][...] = start_var
+    layer.running_var[...] = start_var
     return layer
 
 
@@ -98,10 +98,8 @@ def test_training_against_a_naive_loop(gamma: str, beta: str, start_var: float) 
             expected = [g[k, d, 0] * value + b[k, d, 0] for value in normed]
             np.testing.assert_allclose(y[k, d], expected, rtol=1e-12, atol=1e-14)
             # The first update: the share of the old value kept is the momentum.
-            assert layer.stats["running_mean"][k, d, 0] == pytest.approx(
-                (1 - momentum[k]) * mean, rel=1e-13
-            )
-            assert layer.stats["running_var"][k, d, 0] == pytest.approx(
+            assert layer.running_mean[k, d, 0] == pytest.approx((1 - momentum[k]) * mean, rel=1e-13)
+            assert layer.running_var[k, d, 0] == pytest.approx(
                 momentum[k] * start_var + (1 - momentum[k]) * variance, rel=1e-13
             )
 
@@ -116,8 +114,8 @@ def test_running_averages_over_several_batches() -> None:
         layer.forward(x.copy(), True)
         mean = kept * mean + (1 - kept) * x.mean(axis=2, keepdims=True)
         var = kept * var + (1 - kept) * x.var(axis=2, keepdims=True)
-    np.testing.assert_allclose(layer.stats["running_mean"], mean, rtol=1e-12)
-    np.testing.assert_allclose(layer.stats["running_var"], var, rtol=1e-12)
+    np.testing.assert_allclose(layer.running_mean, mean, rtol=1e-12)
+    np.testing.assert_allclose(layer.running_var, var, rtol=1e-12)
 
 
 @pytest.mark.parametrize("beta", AFFINE)
@@ -125,8 +123,8 @@ def test_running_averages_over_several_batches() -> None:
 def test_evaluation_uses_the_running_values_and_changes_none(gamma: str, beta: str) -> None:
     layer = make_norm([0.1, 0.0], gamma=gamma, beta=beta)
     rng = np.random.default_rng(6)
-    layer.stats["running_mean"][...] = mean = rng.standard_normal((2, 4, 1))
-    layer.stats["running_var"][...] = var = rng.random((2, 4, 1)) + 0.5
+    layer.running_mean[...] = mean = rng.standard_normal((2, 4, 1))
+    layer.running_var[...] = var = rng.random((2, 4, 1)) + 0.5
     x = rng.standard_normal((2, 4, 5))
     g, b = layer.params.get("gamma", 1), layer.params.get("beta", 0)
     eps = np.array([0.1, 0.0])[:, None, None]
@@ -135,8 +133,8 @@ def test_evaluation_uses_the_running_values_and_changes_none(gamma: str, beta: s
     # One example at a time gives the same: nothing depends on the batch.
     one = layer.forward(x[:, :, 2:3].copy(), False)
     np.testing.assert_allclose(one, expected[:, :, 2:3], rtol=1e-12)
-    assert np.array_equal(layer.stats["running_mean"], mean)
-    assert np.array_equal(layer.stats["running_var"], var)
+    assert np.array_equal(layer.running_mean, mean)
+    assert np.array_equal(layer.running_var, var)
 
 
 def test_scalar_gamma_and_beta_are_vectors_of_equal_entries() -> None:
@@ -163,12 +161,10 @@ def test_against_pytorch() -> None:
     np.testing.assert_allclose(dx[0], values["dx"], rtol=1e-11, atol=1e-14)
     np.testing.assert_allclose(layer.grads["gamma"][0, :, 0], values["dgamma"], rtol=1e-12)
     np.testing.assert_allclose(layer.grads["beta"][0, :, 0], values["dbeta"], rtol=1e-12)
-    np.testing.assert_allclose(
-        layer.stats["running_mean"][0, :, 0], values["running_mean"], rtol=1e-12
-    )
+    np.testing.assert_allclose(layer.running_mean[0, :, 0], values["running_mean"], rtol=1e-12)
     # PyTorch's share of the new variance is the unbiased one: times B / (B - 1), with B = 7.
-    new = (layer.stats["running_var"][0, :, 0] - 0.9) * 7 / 6
+    new = (layer.running_var[0, :, 0] - 0.9) * 7 / 6
     np.testing.assert_allclose(0.9 + new, values["running_var"], rtol=1e-12)
-    layer.stats["running_var"][0, :, 0] = values["running_var"]
+    layer.running_var[0, :, 0] = values["running_var"]
     y = layer.forward(values["x"][None].copy(), False)
     np.testing.assert_allclose(y[0], values["y_evaluation"], rtol=1e-12)

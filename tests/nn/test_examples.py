@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from stacks import Member, Topology, build_network, examples
+from stacks import Member, OneBatch, Topology, build_network, examples
 
-from bnexp.nn import Network, SoftmaxCrossEntropy
+from bnexp.nn import Network
 from bnexp.nn.examples import ExampleDense, Examples
 from bnexp.optim import SGD
 
@@ -39,7 +39,7 @@ def steps(network: Network, x: Any, labels: Any, *, nesterov: bool, known: bool)
     """Train on batches drawn with replacement, of each run's own; return logits of every step."""
     lr, momentum = (np.array([getattr(m, name) for m in MEMBERS]) for name in ("lr", "momentum"))
     optimizer = SGD(network.theta, lr=lr, momentum=momentum, nesterov=nesterov)
-    loss, rng, logits = SoftmaxCrossEntropy(), np.random.default_rng(3), []
+    loss, rng, logits = OneBatch(), np.random.default_rng(3), []
     for _ in range(12):
         indices = rng.integers(0, len(x), (3, 10))
         batch = indices if known else x[indices].transpose(0, 2, 1)

@@ -10,19 +10,18 @@ import numpy as np
 import pytest
 from gradcheck import assert_gradients
 from images import reference
+from stacks import OneBatch
 
 from bnexp.nn import SoftmaxCrossEntropy
 from bnexp.nn.layer import Array
+from bnexp.nn.losses import TrainingLoss
 
 VALUES = json.loads((Path(__file__).parent / "fixtures/torch_values.json").read_text("utf-8"))
 
 
 def measure(logits: Array, labels: list[list[int]]) -> tuple[Array, Array, Array]:
     """Return summed losses, right answers and the gradient of the mean."""
-    loss = SoftmaxCrossEntropy()
-    with np.errstate(all="ignore"):
-        losses, right = loss.measure(logits.copy(), np.array(labels))
-        return losses, right, loss.gradient().copy()
+    return measure_smoothed(logits, np.array(labels), None)
 
 
 @pytest.mark.parametrize("shared", [True, False])
@@ -35,7 +34,7 @@ def test_gradients(runs: int, shared: bool) -> None:
     def objective() -> Array:
         return SoftmaxCrossEntropy().measure(logits.copy(), labels)[0] / 6
 
-    loss = SoftmaxCrossEntropy()
+    loss = OneBatch()
     loss.measure(logits.copy(), labels)
     assert_gradients(objective, {"logits": (logits, loss.gradient())})
 
@@ -135,10 +134,13 @@ SHARES = np.array([0.1, 0.0, 1.0, 0.3])
 def measure_smoothed(
     logits: Array, labels: Array, smoothing: Array | None
 ) -> tuple[Array, Array, Array]:
-    loss = SoftmaxCrossEntropy(smoothing)
+    """Measure as in training; an evaluation must give the same."""
+    loss = OneBatch(smoothing)
     with np.errstate(all="ignore"):
         losses, right = loss.measure(logits.copy(), labels)
-        return losses, right, loss.gradient().copy()
+        evaluated = SoftmaxCrossEntropy(smoothing).measure(logits.copy(), labels)
+    assert np.array_equal(evaluated, (losses, right), equal_nan=True)
+    return losses, right, loss.gradient().copy()
 
 
 @pytest.mark.parametrize("runs", [1, 4])
@@ -202,3 +204,54 @@ def test_without_smoothing_an_infinite_logit_is_no_one_else_s() -> None:
     losses, *_ = measure_smoothed(logits, np.array([[0]]), np.array([0.0, 0.1]))
     assert losses[0] == pytest.approx(math.log(2))
     assert losses[1] == np.inf
+
+
+@pytest.mark.parametrize("smoothing", [None, SHARES])
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("unclear", [True, False], ids=["ties and nan", "clear"])
+def test_many_batches_are_each_measured_as_alone(
+    unclear: bool, shared: bool, smoothing: Array | None
+) -> None:
+    rng = np.random.default_rng(3)
+    classes, size, count = 10, 100, 40 * 100 + 7  # several blocks, and a smaller batch
+    labels = rng.integers(0, classes, (1 if shared else 4, count))
+    logits = rng.standard_normal((4, classes, count)).astype(np.float32)
+    if unclear:
+        logits = np.round(2 * logits)
+        logits[2, :, 150] = np.nan
+    loss = TrainingLoss(SoftmaxCrossEntropy(smoothing))
+    loss.start(labels, size)
+    found = []
+    for start in range(0, count, size):
+        part = slice(start, start + size)
+        alone = OneBatch(smoothing)
+        expected = alone.measure(logits[..., part].copy(), labels[:, part])
+        gradient = loss.gradient(logits[..., part].copy())
+        assert np.array_equal(gradient, alone.gradient(), equal_nan=True)
+        found.append(expected)
+        if start == 0 or loss.is_full:
+            losses, right = loss.collect()
+            expected_losses, expected_right = (
+                np.stack(x, axis=1) for x in zip(*found, strict=True)
+            )
+            assert np.array_equal(losses, expected_losses, equal_nan=True)
+            assert np.array_equal(np.delete(right, 2, axis=0), np.delete(expected_right, 2, axis=0))
+            found.clear()
+    assert not found
+
+
+def test_losses_must_be_collected_before_there_are_more() -> None:
+    loss = TrainingLoss(SoftmaxCrossEntropy())
+    loss.start(np.zeros((1, 6), np.intp), 4)
+    loss.gradient(np.zeros((1, 2, 4)))
+    with pytest.raises(RuntimeError, match="have not been collected"):
+        loss.gradient(np.zeros((1, 2, 2)))
+
+
+def test_without_counting_no_answer_is_right() -> None:
+    loss = TrainingLoss(SoftmaxCrossEntropy(), counts=False)
+    loss.start(np.zeros((1, 4), np.intp), 4)
+    loss.gradient(np.zeros((1, 2, 4)))
+    losses, right = loss.collect()
+    assert losses[0, 0] == pytest.approx(4 * math.log(2))
+    assert right.tolist() == [[0]]

@@ -12,9 +12,9 @@ from typing import Literal
 import numpy as np
 import pytest
 from gradcheck import assert_gradients
-from stacks import Member, Topology, build_network, build_penalty, column
+from stacks import Member, OneBatch, Topology, build_network, build_penalty, column
 
-from bnexp.nn import Network, SoftmaxCrossEntropy
+from bnexp.nn import Network
 from bnexp.nn.activations import FUNCTIONS, Activation
 from bnexp.nn.layer import Array
 from bnexp.optim import SGD
@@ -67,7 +67,7 @@ def test_gradients(
     topology = Topology(4, (5, 6), classes=3, activation=activation, norm=norm)
     network, x = settle(topology, members, rng)
     labels = rng.integers(0, 3, (runs, BATCH))
-    penalty, loss = build_penalty(network, members), SoftmaxCrossEntropy()
+    penalty, loss = build_penalty(network, members), OneBatch()
 
     def objective() -> Array:
         network.start_epoch(1)
@@ -99,7 +99,7 @@ def test_gradients_of_the_other_affine_forms(
     members = [Member(eps=0.1), Member(eps=1.0)]
     network, x = settle(topology, members, rng)
     labels = rng.integers(0, 3, (2, BATCH))
-    loss = SoftmaxCrossEntropy()
+    loss = OneBatch()
 
     def objective() -> Array:
         return loss.measure(network.forward(x, True), labels)[0] / BATCH
@@ -113,7 +113,7 @@ def test_a_network_without_hidden_layers() -> None:
     rng = np.random.default_rng(3)
     network, x = settle(Topology(4, (), classes=3), [Member()], rng)
     labels = rng.integers(0, 3, (1, BATCH))
-    loss = SoftmaxCrossEntropy()
+    loss = OneBatch()
 
     def objective() -> Array:
         return loss.measure(network.forward(x, True), labels)[0] / BATCH
@@ -136,7 +136,7 @@ def test_steps_against_pytorch() -> None:
     members = [Member(eps=0.5, lr=0.1), Member(eps=1e-5, lr=0.3, momentum=0.8, l2=0.05)]
     network = build_network(topology, members, np.float64)
     network.theta[1] = flatten(values["start"])
-    penalty, loss = build_penalty(network, members), SoftmaxCrossEntropy()
+    penalty, loss = build_penalty(network, members), OneBatch()
     optimizer = SGD(
         network.theta,
         lr=column(members, "lr"),

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from gradcheck import TOLERANCE, assert_gradients, direction_errors
 from norm_cases import KINDS, FrozenRenorm
+from stacks import OneBatch
 
 from bnexp import describe
 from bnexp.describe import Hidden, Pooling
-from bnexp.nn import Network, SoftmaxCrossEntropy, norms
+from bnexp.nn import Network, norms
 from bnexp.nn.build import Numbers
 from bnexp.nn.dropout import Dropout
 from bnexp.nn.layer import Array
@@ -117,7 +118,7 @@ def test_gradients(
     monkeypatch.setattr(norms, "BatchRenorm", FrozenRenorm)
     network, x = settle(convolutional(kind, place, spatial=place == "after"), runs)
     labels = np.random.default_rng(5).integers(0, 3, (runs, BATCH))
-    loss = SoftmaxCrossEntropy(SMOOTHING[:runs])
+    loss = OneBatch(SMOOTHING[:runs])
     numbers: dict[str, Any] = {name: values[:runs] for name, values in PENALTIES.items()}
     penalty = WeightPenalty(**numbers, weights=network.weight_count, dtype=np.float64)
 

@@ -38,7 +38,7 @@ def test_kinds(kind: str) -> None:
     assert layer.shape == (3, 8, 2)
     assert layer.others == {"gamma": (1, 1)}
     assert layer.weights == {}
-    assert layer.eps.ravel().tolist() == [0, np.float32(0.1)]
+    assert layer.eps[:, 0, 0].tolist() == [0, np.float32(0.1)]
     assert isinstance(layer, BatchNorm) == (kind in describe.BATCH_NORMS)
 
 
@@ -51,7 +51,7 @@ def test_options() -> None:
         assert isinstance(batch, BatchNorm)
         assert batch.population is not None
         assert batch.start_var == 0.25
-        assert batch.momentum.ravel().tolist() == [np.float32(0.9), 0.5]
+        assert batch.momentum[0, :, 0, 0].tolist() == [np.float32(0.9), 0.5]
     renorm = build("batch_renorm", r_max=2.0, d_max=4.0, renorm_start=0.1, renorm_end=0.6)
     assert isinstance(renorm, BatchRenorm)
     assert (renorm.r_max, renorm.d_max, renorm.start, renorm.end) == (2, 4, 0.1, 0.6)

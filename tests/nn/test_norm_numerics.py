@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from norm_cases import BATCH_KINDS, KINDS, make_norm, results
+from norm_cases import BATCH_KINDS, KINDS, make_norm, results, state_of
 
 from bnexp.nn.layer import Array, Shape
 from bnexp.nn.norms import GroupNorm, InstanceNorm
@@ -23,7 +23,7 @@ def both_dtypes(
         rng = np.random.default_rng(3)
         for params in layer.params.values():
             params[...] = rng.standard_normal(params.shape).astype(np.float32)
-        for name, stat in layer.stats.items():
+        for name, stat in state_of(layer).items():
             value = {"running_mean": mean, "running_var": std**2, "running_std": std}[name]
             near = value + 0.2 * std * rng.standard_normal(stat.shape) * (name == "running_mean")
             stat[...] = near.astype(np.float32)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from norm_cases import BATCH_KINDS, KINDS, make_norm, results
+from norm_cases import BATCH_KINDS, KINDS, make_norm, results, state_of
 
 from bnexp.nn.layer import Array
 
@@ -31,8 +31,8 @@ def test_against_pytorch(form: str, kind: str, place: int) -> None:
         layer.params[name][place, :, 0] = value(name)
     second = {"batch": "running_var", "noisy_batch": "running_var", "batch_renorm": "running_std"}
     if kind in BATCH_KINDS:
-        layer.stats["running_mean"][place, :, 0] = value("running_mean")
-        layer.stats[second[kind]][place, :, 0] = value("running_std")
+        state_of(layer)["running_mean"][place, :, 0] = value("running_mean")
+        state_of(layer)[second[kind]][place, :, 0] = value("running_std")
     x, dy = rng.standard_normal((2, len(eps), *value("x").shape))
     x[place], dy[place] = value("x"), value("dy")
     if kind == "noisy_batch":  # the values are those of the second step
@@ -63,7 +63,7 @@ def test_against_pytorch(form: str, kind: str, place: int) -> None:
         share = found["running_var"][place, :, 0] - 0.75 * value("running_std")
         unbiased = 0.75 * value("running_std") + share * n / (n - 1)
         np.testing.assert_allclose(unbiased, value("batch/new_var"), rtol=1e-12)
-        layer.stats["running_var"][place, :, 0] = unbiased
+        state_of(layer)["running_var"][place, :, 0] = unbiased
         evaluated = layer.forward(x.copy(), False)[place]
         np.testing.assert_allclose(evaluated, value("batch/evaluated"), rtol=1e-10)
 

@@ -53,10 +53,10 @@ def test_before_any_step_it_is_batch_norm() -> None:
 
 def test_state_and_its_start() -> None:
     layer = make_norm("batch_renorm", (3,), [0.25, 0.0], start_var=2.0)
-    assert layer.state == {"running_mean": (3, 1), "running_std": (3, 1)}
-    assert (layer.stats["running_mean"] == 0).all()
-    np.testing.assert_allclose(layer.stats["running_std"][0], 1.5)
-    np.testing.assert_allclose(layer.stats["running_std"][1], np.sqrt(2))
+    assert layer.state == {"running": (2, 3, 1)}
+    assert (layer.running_mean == 0).all()
+    np.testing.assert_allclose(layer.running_std[0], 1.5)
+    np.testing.assert_allclose(layer.running_std[1], np.sqrt(2))
 
 
 @pytest.mark.parametrize("shape", [(3,), (4, 3, 2)])
@@ -81,8 +81,8 @@ def test_several_steps_against_a_naive_loop(shape: tuple[int, ...]) -> None:
             mean[k, c] = momentum[k] * mean[k, c] + (1 - momentum[k]) * own_mean
             std[k, c] = momentum[k] * std[k, c] + (1 - momentum[k]) * own_std
     assert 0 < np.mean(clipped) < 1
-    np.testing.assert_allclose(layer.stats["running_mean"][..., 0], mean, rtol=1e-10, atol=1e-13)
-    np.testing.assert_allclose(layer.stats["running_std"][..., 0], std, rtol=1e-10)
+    np.testing.assert_allclose(layer.running_mean[..., 0], mean, rtol=1e-10, atol=1e-13)
+    np.testing.assert_allclose(layer.running_std[..., 0], std, rtol=1e-10)
 
 
 def test_a_running_std_of_0_compares_with_nothing() -> None:
@@ -90,4 +90,4 @@ def test_a_running_std_of_0_compares_with_nothing() -> None:
     plain = make_norm("batch", (3,), [0.0], start_var=0.0)
     x = 7 + np.random.default_rng(6).standard_normal((1, 3, 10))
     assert np.array_equal(layer.forward(x.copy(), True), plain.forward(x.copy(), True))
-    assert (layer.stats["running_std"] > 0).all()
+    assert (layer.running_std > 0).all()

@@ -51,10 +51,14 @@ class Norm(Layer):
         """Return values (K, C, 1) times gamma, or the values themselves if there is none."""
         return values * self.params["gamma"] if "gamma" in self.params else values
 
+    def place_of(self, name: str, spare: Array) -> Array:
+        """Return where to work out a gradient (K, C, 1): in its place if it has that shape."""
+        grad = self.grads.get(name)
+        return spare if grad is None or grad.shape != spare.shape else grad
+
     def write_gradient(self, name: str, value: Array) -> None:
         """Store a gradient (K, C, 1), added up over the channels when the parameter is a scalar."""
-        if name in self.grads:
-            grad = self.grads[name]
-            grad[...] = (
-                value if grad.shape[1] == value.shape[1] else value.sum(axis=1, keepdims=True)
-            )
+        grad = self.grads.get(name)
+        if grad is not None and grad is not value:
+            scalar = grad.shape[1] != value.shape[1]
+            grad[...] = value.sum(axis=1, keepdims=True) if scalar else value

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from bnexp.nn.layer import Array, Shape, Workspace
@@ -35,7 +33,7 @@ class BatchNorm(Norm):
     Backward, with s = 1 / sqrt(var + eps), h = (c - r) s, sums over the n numbers:
     dbeta = sum dy, dgamma = sum dy h. The mean and the variance depend on every x_j, so
     dx_i = gamma s (dy_i - 1/n sum_j dy_j - h_i 1/n sum_j dy_j h_j)
-         = (gamma s) dy_i - (gamma s) dbeta / n - (c_i - r) (gamma s^2 dgamma / n).
+         = gamma s (dy_i - dbeta / n - (c_i - r) s dgamma / n).
     """
 
     def __init__(
@@ -52,61 +50,71 @@ class BatchNorm(Norm):
     ) -> None:
         super().__init__(workspace, shape, eps=eps, gamma=gamma, beta=beta)
         vector = (self.channels, 1)
-        self.state = {"running_mean": vector, "running_var": vector}
-        self.momentum = momentum.astype(workspace.dtype)[:, None, None]
-        self.share_of_new = 1 - self.momentum
+        self.state = {"running": (2, *vector)}
         self.start_var = start_var
         self.passes = (Pixels if len(self.shape) == 3 else Features)(workspace)
         self.population = Population() if statistics == "population" else None
-        # Of the latest batch, each (K, C, 1); var, shift and rest are also scratch.
-        numbers = np.empty((7, len(eps), *vector), workspace.dtype)
-        self.centre, self.r, self.var, self.s, self.scale, self.shift, self.rest = numbers
-        self.moments = numbers[1:3]
-        # Arrays: a Python number becomes one in every operation, and a maximum is slow with it.
-        self.zeros = np.zeros_like(self.var)
-        self.count = np.zeros((), workspace.dtype)
         self.seen: Shape = ()
+        # Every array is as large as those beside it: repeating a number takes twice the time.
+        one = np.ones((len(eps), *vector), workspace.dtype)
+        self.eps = one * self.eps
+        self.momentum = np.stack([one, one]) * momentum.astype(workspace.dtype)[:, None, None]
+        self.share_of_new = 1 - self.momentum
+        # Of the latest batch: each (K, C, 1), or two of them.
+        numbers = np.zeros((13, *one.shape), workspace.dtype)
+        self.moments, self.offset, self.batch = numbers[0:2], numbers[2:4], numbers[4:6]
+        (self.r, self.var), self.centre = self.moments, self.offset[0]
+        self.s, self.scale, self.shift, self.rest, self.dgamma, self.dbeta = numbers[6:12]
+        self.ones, self.zeros = one, numbers[12]
+
+    @property
+    def running_mean(self) -> Array:
+        """The running mean, (K, C, 1)."""
+        return self.stats["running"][:, 0]
+
+    @property
+    def running_var(self) -> Array:
+        """The running variance, (K, C, 1)."""
+        return self.stats["running"][:, 1]
 
     def start_state(self) -> None:
         """Set the running mean to 0 and the running variance to ``start_var``."""
-        self.stats["running_mean"][...] = 0
-        self.stats["running_var"][...] = self.start_var
+        self.running_mean[...] = 0
+        self.running_var[...] = self.start_var
 
     def forward(self, x: Array, train: bool) -> Array:
         """Normalise by the batch (training; x is left as c) or by the values of evaluation."""
         if not train:
             return self._evaluate(x)
         if x.shape != self.seen:
-            self.seen, self.y = x.shape, self.buffer("y", x.shape)
-            self.count[...] = math.prod(x.shape) // (x.shape[0] * self.channels)
+            self._prepare(x)
         self.c = self.passes.view(x)
         self._measure(self.c)
         self.inverse_std(self.var, out=self.s)
         if self.collecting:
             assert self.population is not None
-            self.population.collect(self.centre, self.r, self.var, int(self.count))
+            self.population.collect(self.centre, self.r, self.var, int(self.passes.count))
             self._keep_batch()
         else:
             self._follow()
         self._affine()
-        self.passes.affine(self.c, self.scale, self.shift, self.passes.view(self.y))
+        self.passes.affine(self.c, self.scale, self.shift, self.y_view)
         return self.y
 
     def backward(self, dy: Array) -> Array:
         """Write dgamma and dbeta, and overwrite dy with dx."""
-        d = self.passes.view(dy)
-        dbeta, dgamma, rest = self.shift, self.var, self.rest
+        d, n = self.passes.view(dy), self.passes.count
+        dgamma, dbeta = self.place_of("gamma", self.dgamma), self.place_of("beta", self.dbeta)
         self.passes.sums(d, self.c, dbeta, dgamma)
-        dgamma -= np.multiply(self.r, dbeta, out=rest)
-        dgamma *= self.s
+        np.subtract(dgamma, np.multiply(self.r, dbeta, out=self.rest), out=dgamma)
+        np.multiply(dgamma, self.s, out=dgamma)
+        slope = np.multiply(dgamma, self.s, out=self.rest)
+        np.divide(slope, n, out=slope)
+        shift = np.divide(dbeta, n, out=self.shift)
+        np.subtract(shift, np.multiply(self.r, slope, out=self.var), out=shift)
+        self.passes.combine(d, self.c, self.scale, slope, shift)
         self.write_gradient("gamma", self._gamma_gradient(dgamma, dbeta))
         self.write_gradient("beta", dbeta)
-        share = np.divide(self.scale, self.count, out=rest)
-        dgamma *= self.s
-        dgamma *= share
-        dbeta *= share
-        dbeta -= np.multiply(self.r, dgamma, out=rest)
-        self.passes.combine(d, self.c, self.scale, dgamma, dbeta)
         return d.reshape(dy.shape)
 
     @property
@@ -131,20 +139,30 @@ class BatchNorm(Norm):
             raise RuntimeError("this norm evaluates with running statistics")
         return self.population
 
+    def _prepare(self, x: Array) -> None:
+        """Find the arrays for activations of this shape."""
+        self.seen, self.y = x.shape, self.buffer("y", x.shape)
+        self.y_view = self.passes.view(self.y)
+        self.passes.prepare(self.y_view)
+        self.running = self.stats["running"].swapaxes(0, 1)
+
     def _measure(self, x: Array) -> None:
         """Leave x as c; find what was subtracted, the mean that is left, and the variance."""
         var = self.var
         # Centre first: E[x^2] - mean^2 of x itself goes negative in float32.
         self.passes.centre(x, self.centre, self.r, var)
-        np.divide(self.moments, self.count, out=self.moments)
-        var -= np.square(self.r, out=self.rest)
+        np.divide(self.moments, self.passes.count, out=self.moments)
+        np.subtract(var, np.square(self.r, out=self.rest), out=var)
         # In batches of thousands, rounding can leave less than nothing.
         np.maximum(var, self.zeros, out=var)
 
     def _follow(self) -> None:
-        """Move the running values towards those of the batch; its variance is used up."""
-        self._update("running_mean", np.add(self.centre, self.r, out=self.rest))
-        self._update("running_var", self.var)
+        """Move the running values towards those of the batch."""
+        batch, running = self.batch, self.running
+        np.add(self.moments, self.offset, out=batch)
+        np.multiply(batch, self.share_of_new, out=batch)
+        np.multiply(running, self.momentum, out=running)
+        np.add(running, batch, out=running)
 
     def _keep_batch(self) -> None:
         """Normalise by the batch alone, and leave the running values as they are."""
@@ -155,34 +173,23 @@ class BatchNorm(Norm):
 
     def _set_affine(self, factor: Array) -> None:
         """Set scale and shift, where the deviations are multiplied by ``factor`` before gamma."""
-        gamma, beta = self.params.get("gamma"), self.params.get("beta")
-        if gamma is None:
-            np.copyto(self.scale, factor)
-        else:
-            np.multiply(factor, gamma, out=self.scale)
+        np.multiply(factor, self.params.get("gamma", self.ones), out=self.scale)
         np.multiply(self.r, self.scale, out=self.shift)
-        np.subtract(self.zeros if beta is None else beta, self.shift, out=self.shift)
+        np.subtract(self.params.get("beta", self.zeros), self.shift, out=self.shift)
 
     def _gamma_gradient(self, dgamma: Array, dbeta: Array) -> Array:
         """Return the gradient of gamma, given sum dy h and sum dy."""
         return dgamma
-
-    def _update(self, name: str, value: Array) -> None:
-        """Move a running value; what it moves towards is used up."""
-        running = self.stats[name]
-        running *= self.momentum
-        value *= self.share_of_new
-        running += value
 
     def _values_of_evaluation(self) -> tuple[Array, Array]:
         """Return the mean and the inverse standard deviation, each (K, C, 1)."""
         if self.population is not None:
             mean, var = self.population.values()
             return mean, self.inverse_std(var)
-        return self.stats["running_mean"], self._running_inverse_std()
+        return self.running_mean, self._running_inverse_std()
 
     def _running_inverse_std(self) -> Array:
-        return self.inverse_std(self.stats["running_var"])
+        return self.inverse_std(self.running_var)
 
     def _evaluate(self, x: Array) -> Array:
         mean, inverse_std = self._values_of_evaluation()

@@ -21,6 +21,15 @@ class Features:
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
+        # How many numbers there are of a feature or channel; a Python number would become an array
+        # in every operation.
+        self.count = np.zeros((), workspace.dtype)
+
+    def prepare(self, x: Array) -> None:
+        """Get ready for activations of the shape of x, as ``view`` gives it."""
+        self.ones = self.workspace.ones(x.shape[-1])
+        self.average = self.ones / self.ones.dtype.type(x.shape[-1])
+        self.count[...] = x[0].size // x.shape[-2]
 
     def view(self, x: Array) -> Array:
         """See activations as the other methods want them."""
@@ -28,11 +37,9 @@ class Features:
 
     def centre(self, x: Array, centre: Array, sums: Array, squares: Array) -> None:
         """Subtract about the mean from x; write what, and the sums of x and x^2 that remain."""
-        ones = self.workspace.ones(x.shape[2])
-        np.matmul(x, ones, out=centre)
-        centre /= x.shape[2]
+        np.matmul(x, self.average, out=centre)
         np.subtract(x, centre, out=x)
-        np.matmul(x, ones, out=sums)
+        np.matmul(x, self.ones, out=sums)
         np.vecdot(x, x, out=squares[..., 0])
 
     def affine(self, x: Array, scale: Array, shift: Array, out: Array) -> None:
@@ -46,11 +53,11 @@ class Features:
 
     def sums(self, dy: Array, c: Array, sums: Array, products: Array) -> None:
         """Write the sums of dy and of dy c."""
-        np.matmul(dy, self.workspace.ones(dy.shape[2]), out=sums)
+        np.matmul(dy, self.ones, out=sums)
         np.vecdot(dy, c, out=products[..., 0])
 
     def combine(self, dy: Array, c: Array, scale: Array, slope: Array, shift: Array) -> None:
-        """Overwrite dy with scale dy - slope c - shift; c may be lost."""
+        """Overwrite dy with scale (dy - slope c - shift); c may be lost."""
         _combine(dy, c, scale, slope, shift, c)
 
 
@@ -63,14 +70,12 @@ class Pixels(Features):
 
     def centre(self, x: Array, centre: Array, sums: Array, squares: Array) -> None:
         """Subtract the mean of the middle row; write it, and the sums of x and x^2 that remain."""
-        ones = self.workspace.ones(x.shape[3])
-        np.matmul(x[:, x.shape[1] // 2], ones, out=centre)
-        centre /= x.shape[3]
+        np.matmul(x[:, x.shape[1] // 2], self.average, out=centre)
         of_rows, square = np.empty((*x.shape[:3], 1), x.dtype), np.empty(x.shape[:3], x.dtype)
         for block in blocks_of(x):
             part = x[block]
             np.subtract(part, centre[block[0], None], out=part)
-            np.matmul(part, ones, out=of_rows[block])
+            np.matmul(part, self.ones, out=of_rows[block])
             np.vecdot(part, part, out=square[block])
         np.copyto(sums, add_rows(of_rows))
         np.copyto(squares[..., 0], add_rows(square))
@@ -90,16 +95,15 @@ class Pixels(Features):
 
     def sums(self, dy: Array, c: Array, sums: Array, products: Array) -> None:
         """Write the sums of dy and of dy c."""
-        ones = self.workspace.ones(dy.shape[3])
         of_rows, product = np.empty((*dy.shape[:3], 1), dy.dtype), np.empty(dy.shape[:3], dy.dtype)
         for block in blocks_of(dy):
-            np.matmul(dy[block], ones, out=of_rows[block])
+            np.matmul(dy[block], self.ones, out=of_rows[block])
             np.vecdot(dy[block], c[block], out=product[block])
         np.copyto(sums, add_rows(of_rows))
         np.copyto(products[..., 0], add_rows(product))
 
     def combine(self, dy: Array, c: Array, scale: Array, slope: Array, shift: Array) -> None:
-        """Overwrite dy with scale dy - slope c - shift."""
+        """Overwrite dy with scale (dy - slope c - shift)."""
 
         def work(block: Block) -> None:
             rest = self.workspace.scratch("norm", dy[block].shape)
@@ -114,6 +118,6 @@ class Pixels(Features):
 
 def _combine(dy: Array, c: Array, scale: Array, slope: Array, shift: Array, rest: Array) -> None:
     np.multiply(c, slope, out=rest)
-    np.multiply(dy, scale, out=dy)
     np.subtract(dy, rest, out=dy)
     np.subtract(dy, shift, out=dy)
+    np.multiply(dy, scale, out=dy)

@@ -54,16 +54,19 @@ class BatchRenorm(BatchNorm):
             start_var=start_var,
             statistics=statistics,
         )
-        vector = (self.channels, 1)
-        self.state = {"running_mean": vector, "running_std": vector}
         self.r_max, self.d_max = r_max, d_max
         self.start, self.end = start, end
         self.start_step(0, 1)
 
+    @property
+    def running_std(self) -> Array:
+        """The running std, (K, C, 1)."""
+        return self.stats["running"][:, 1]
+
     def start_state(self) -> None:
         """Set the running mean to 0 and the running std to sqrt(``start_var`` + eps)."""
-        self.stats["running_mean"][...] = 0
-        self.stats["running_std"][...] = np.sqrt(self.start_var + self.eps)
+        self.running_mean[...] = 0
+        self.running_std[...] = np.sqrt(self.start_var + self.eps)
 
     def start_step(self, step: int, total: int) -> None:
         """Set the limits of the update that has ``step`` of ``total`` before it."""
@@ -78,8 +81,8 @@ class BatchRenorm(BatchNorm):
         self.d_limit = reached * self.d_max
 
     def _follow(self) -> None:
-        mean, std = self.stats["running_mean"], self.stats["running_std"]
-        batch_std = np.sqrt(self.var + self.eps)
+        mean, std = self.running_mean, self.running_std
+        batch_std = np.sqrt(self.var + self.eps, out=self.var)
         known = std != 0
         R = np.divide(batch_std, std, out=np.ones_like(std), where=known)
         # The rounded mean of the batch would cost digits of a small difference.
@@ -88,8 +91,7 @@ class BatchRenorm(BatchNorm):
         D = np.divide(D, std, out=np.zeros_like(std), where=known)
         self.R = np.clip(R, 1 / self.r_limit, self.r_limit, out=R)
         self.D = np.clip(D, -self.d_limit, self.d_limit, out=D)
-        self._update("running_mean", self.centre + self.r)
-        self._update("running_std", batch_std)
+        super()._follow()
 
     def _keep_batch(self) -> None:
         self.R, self.D = np.ones_like(self.s), np.zeros_like(self.s)
@@ -103,5 +105,5 @@ class BatchRenorm(BatchNorm):
         return total
 
     def _running_inverse_std(self) -> Array:
-        std = self.stats["running_std"]
+        std = self.running_std
         return np.reciprocal(std, out=np.zeros_like(std), where=std != 0)
