@@ -7,6 +7,7 @@ driver's own thread hands out stacks and yields events.
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import signal
 import threading
@@ -58,19 +59,22 @@ class LocalEngine:
             while len(workers) < self.jobs and waiting:
                 self._hire(crew, workers, answers, waiting)
             while any(worker.stack for worker in workers) and not stop.is_set():
+                events: list[Event] = []
                 try:
-                    worker, message = answers.get(timeout=_POLL_SECONDS)
-                except queue.Empty:
-                    continue
-                if message is None:
-                    workers.discard(worker)
-                    worker.ask_to_stop()
-                    yield from _mourn(worker, waiting)
-                else:
-                    yield from _hear(worker, message, waiting)
-                self._deal(workers, waiting)
-                if waiting and len(workers) < self.jobs:
-                    self._hire(crew, workers, answers, waiting)
+                    # All that was said first: while the driver writes a result to the disk, who
+                    # is through should not wait for the next stack.
+                    for worker, message in _said(answers):
+                        if message is None:
+                            workers.discard(worker)
+                            worker.ask_to_stop()
+                            events += _mourn(worker, waiting)
+                        else:
+                            events += _hear(worker, message, waiting)
+                    self._deal(workers, waiting)
+                    while waiting and len(workers) < self.jobs:
+                        self._hire(crew, workers, answers, waiting)
+                finally:
+                    yield from events
         finally:
             crew.release(workers)
             if self.crew is None:
@@ -96,6 +100,14 @@ class LocalEngine:
         busy = [(w, w.stack) for w in workers if w.stack and w.stack.runs]
         if idle and busy:
             max(busy, key=lambda one: (len(one[1].runs) > 1, one[1].seconds))[0].share()
+
+
+def _said(answers: Answers) -> Iterator[tuple[Worker, Mapping[str, Any] | None]]:
+    """Wait a moment for answers; yield all that are there."""
+    with contextlib.suppress(queue.Empty):
+        yield answers.get(timeout=_POLL_SECONDS)
+        for _ in range(answers.qsize()):
+            yield answers.get()
 
 
 def _hear(

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sweeps import bits, make_plan, workers_of
+from sweeps import bits, made_up, make_plan, workers_of
 
 from bnexp.engines import Engine, Event, InlineEngine, LocalEngine, Progress, RunEnded, Trouble
 from bnexp.engines.base import Workplace
+from bnexp.engines.messages import FINISHED, encode_event
 from bnexp.errors import DatasetError, OutputError
 from bnexp.plan import Plan, Stack, cut_stacks
 from bnexp.records import RunResult
@@ -290,3 +291,35 @@ def test_workers_have_one_blas_thread_and_see_the_callers_modules(
     inject(_REPLACE.format(body=body.strip()))
     train(LocalEngine(Workplace(), jobs=1), stacks_of(make_plan(), 1))
     assert (tmp_path / "injected" / "threads").read_text() == "[1]"
+
+
+class FakeCrew:
+    """One worker that has trained whatever it is given at once."""
+
+    def __init__(self) -> None:
+        self.given: list[Stack] = []
+        self.stack: Stack | None = None
+        self.tries = 0
+
+    def hire(self, answers: Any) -> FakeCrew:
+        self.answers = answers
+        return self
+
+    def give(self, stack: Stack, tries: int, workplace: Workplace) -> None:
+        self.stack = stack
+        self.given.append(stack)
+        for run in stack.runs:
+            self.answers.put((self, encode_event(RunEnded(made_up(run.id)))))
+        self.answers.put((self, FINISHED))
+
+    def release(self, workers: set[Any]) -> None:
+        assert workers == {self}
+
+
+def test_who_is_through_gets_the_next_stack_before_the_driver_writes_results() -> None:
+    stacks = stacks_of(make_plan({"init.scale": [1.0, 0.5, 0.25, 0.1]}), 2)
+    crew: Any = FakeCrew()
+    events = LocalEngine(Workplace(), jobs=1, crew=crew).train(stacks, threading.Event())
+    assert isinstance(next(events), RunEnded)
+    assert crew.given == stacks
+    assert len(list(events)) == 3
