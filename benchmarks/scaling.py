@@ -60,7 +60,7 @@ def cluster(workers: int) -> Iterator[Cluster]:
             process = subprocess.Popen(
                 [sys.executable, "-m", "dask", *words, "--no-dashboard", "--host", "127.0.0.1"],
                 cwd=folder,
-                env={**os.environ, **ONE_THREAD},
+                env={**os.environ, **ONE_THREAD, **QUIET},
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )
@@ -89,6 +89,13 @@ def sweep(options: dict[str, Any], others: Sequence[Cluster]) -> tuple[float, by
         bnexp.sweep(CONFIG, output=out, **options)
         seconds = time.perf_counter() - started
         return seconds, (out / "metrics.csv").read_bytes()
+
+
+#: As docs/engines.md advises for clusters whose dashboard nobody looks at.
+QUIET = {
+    "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
+    "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "500ms",
+}
 
 
 @click.command()

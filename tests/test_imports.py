@@ -46,6 +46,7 @@ ONLY = {
 #: Where each library that is not Python's own may be imported.
 LIBRARIES = {
     "click": {"cli"},
+    "dask": {"engines"},
     "distributed": {"engines"},
     "filelock": {"data", "store"},
     "matplotlib": {"plots"},

@@ -470,3 +470,26 @@ def test_a_dataset_that_a_worker_cannot_read(cluster: Cluster, tmp_path: Path) -
     with pytest.raises(DatasetError, match=r"on the worker at tcp.* holds some files of MNIST but"):
         train(stacks_of(plan), cluster.address, workplace=Workplace(data_dir=tmp_path))
     idle(cluster)
+
+
+def test_a_cluster_made_for_the_purpose_does_not_watch_itself() -> None:
+    import asyncio
+
+    import dask
+    from distributed import Client, get_worker
+
+    from bnexp.engines.dask.here import workers_here
+
+    def look() -> tuple[bool, float]:
+        worker: Any = get_worker()
+        tick = worker.periodic_callbacks["tick"].callback_time
+        return "profile" in worker.periodic_callbacks, tick
+
+    async def ask() -> Any:
+        async with workers_here(1) as here, Client(here.address, asynchronous=True) as client:
+            await client.wait_for_workers(1)
+            return await client.submit(look)
+
+    before = dask.config.get("distributed.admin.tick.interval")
+    assert asyncio.run(ask()) == (False, 500.0)
+    assert dask.config.get("distributed.admin.tick.interval") == before

@@ -14,10 +14,12 @@ import tempfile
 from collections.abc import AsyncIterator
 from typing import IO
 
+import dask
 from distributed import Scheduler
 
 from bnexp.engines.base import RETRIES
 from bnexp.engines.crew import worker_environment
+from bnexp.engines.dask.process import QUIET
 from bnexp.errors import ClusterError, OutputError
 
 _WORK = """
@@ -88,9 +90,9 @@ def _bury(processes: list[subprocess.Popen[str]]) -> None:
 @contextlib.asynccontextmanager
 async def workers_here(count: int) -> AsyncIterator[WorkersHere]:
     """Have a cluster of ``count`` workers, of one thread each, while inside."""
-    async with Scheduler(
-        host="127.0.0.1", port=0, dashboard=False, dashboard_address="127.0.0.1:0"
-    ) as scheduler:
+    with dask.config.set(QUIET):
+        here = Scheduler(host="127.0.0.1", port=0, dashboard=False, dashboard_address="127.0.0.1:0")
+    async with here as scheduler:
         with tempfile.TemporaryFile("w+") as log:
             workers = WorkersHere(scheduler.address, count, log)
             try:

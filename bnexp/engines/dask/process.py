@@ -14,6 +14,12 @@ import threading
 import time
 
 _SECONDS_TO_STOP = 1.2
+#: What Dask samples for dashboards takes some percents of a core, and nobody looks here.
+QUIET = {
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "500ms",
+    "distributed.admin.system-monitor.interval": "5s",
+}
 
 
 def main() -> None:
@@ -30,8 +36,10 @@ def main() -> None:
 
 
 async def _serve(address: str) -> None:
+    import dask
     from distributed import Worker
 
+    dask.config.set(QUIET)
     # What is kept for the others here is small: no limit to memory but the machine's.
     async with Worker(
         address, nthreads=1, memory_limit=0, host="127.0.0.1", dashboard_address=None
