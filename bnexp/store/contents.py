@@ -158,8 +158,10 @@ class Contents:
 def read_contents(folder: Path) -> Contents:
     """Read the journal of a results folder. Raises ResultsError when it is none or is damaged."""
     contents = Contents(folder)
-    for entry, place in Lines(folder / NAME).entries():
+    lines = Lines(folder / NAME)
+    for entry, place in lines.entries():
         contents.take(entry, place)
+    lines.settle()
     if contents.asked is None:
         what = f"not a results folder (no {NAME} with a plan in it)"
         raise ResultsError(

@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +24,8 @@ NAME = "journal.jsonl"
 _START = '{"sum": "'
 #: Where the entry itself begins, after the checksum's 16 digits.
 _BODY = len(_START) + 16 + len('",')
+#: How many journals that are read stay open. A process may open some 250 files on some systems.
+_MOST_OPEN = 64
 
 Entry = dict[str, Any]
 _json = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
@@ -90,7 +93,8 @@ class Lines:
                 self._file = os.open(path, os.O_RDONLY)
             except FileNotFoundError:
                 self._file = os.open(os.devnull, os.O_RDONLY)
-        weakref.finalize(self, os.close, self._file)
+        self._close = weakref.finalize(self, os.close, self._file)
+        self._content: bytes | None = None
 
     def entries(self) -> Iterator[tuple[Entry, Place]]:
         """Yield all entries, each with its place. Raises ResultsError for a damaged line."""
@@ -113,11 +117,45 @@ class Lines:
     def entry(self, start: int, size: int) -> Entry:
         """Return the entry at a place. Raises ResultsError when it is not there any more."""
         with _reading(self.path):
-            line = os.pread(self._file, size, start)
-        entry = decode_entry(line)
+            entry = decode_entry(self._read(start, size))
         if entry is None:
             raise ResultsError(f"{self.path}: changed since it was read; load the results again")
         return entry
+
+    def settle(self) -> None:
+        """Note that ``entries`` were read and nothing is added to them from now on.
+
+        Of many that are settled the oldest are held in memory, so that they need no open file.
+        """
+        _settled.append(weakref.ref(self, _forget))
+        while len(_settled) > _MOST_OPEN:
+            with contextlib.suppress(IndexError):  # another thread was sooner
+                lines = _settled.popleft()()
+                if lines:
+                    lines._hold()
+
+    def _hold(self) -> None:
+        with contextlib.suppress(OSError):  # it stays open
+            self._content = self._read(0, os.fstat(self._file).st_size)
+            self._close()
+
+    def _read(self, start: int, size: int) -> bytes:
+        line = b""
+        try:
+            line = os.pread(self._file, size, start)
+        except OSError:
+            if self._content is None:
+                raise
+        # Asked afterwards: the file was open all the time while there is no content.
+        return line if self._content is None else self._content[start : start + size]
+
+
+_settled: deque[weakref.ref[Lines]] = deque()
+
+
+def _forget(lines: weakref.ref[Lines]) -> None:
+    with contextlib.suppress(ValueError):  # it is held in memory
+        _settled.remove(lines)
 
 
 class Journal:
@@ -163,6 +201,7 @@ class Journal:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+        self._lines.settle()
 
 
 @contextlib.contextmanager

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import copy
+import os
 import pickle
+import resource
 import shutil
 import sys
+import tempfile
 import types
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +19,9 @@ from sweeps import made_up, make_plan
 from bnexp.errors import ResultsError
 from bnexp.plan import Plan
 from bnexp.records import Record, RunResult
+from bnexp.store import journal
 from bnexp.store.folder import ResultsFolder
-from bnexp.store.journal import NAME
+from bnexp.store.journal import NAME, Lines
 from bnexp.store.results import Results, load_results
 
 
@@ -227,3 +232,48 @@ def test_a_journal_that_was_changed_since_it_was_read_is_noticed(tmp_path: Path)
         results.rows()
     (tmp_path / NAME).write_bytes(data)
     assert len(results.rows()) == 2
+
+
+@pytest.fixture
+def few_files() -> Iterator[None]:
+    """Let this process open a hundred files more, not hundreds."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with tempfile.TemporaryFile() as next_one:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (next_one.fileno() + 100, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_many_results_need_few_open_files_and_keep_what_they_read(
+    tmp_path: Path, few_files: None
+) -> None:
+    plan = make_plan({"init.scale": [1.0, 0.1]})
+    ends = [made_up(run, value=0.1 + number) for number, run in enumerate(plan.runs)]
+    many = [keep(tmp_path / "first", plan, *ends)]
+    with ResultsFolder(tmp_path / "written", plan, "sweep") as folder:
+        for end in ends:
+            folder.add(end)
+        many.append(folder.results)
+    many += [load_results(tmp_path / "written") for _ in range(150)]
+    shutil.rmtree(tmp_path / "first")
+    shutil.rmtree(tmp_path / "written")
+    for results in many:
+        assert [results.runs[end.run].records for end in ends] == [end.records for end in ends]
+
+
+def test_who_reads_while_a_journal_goes_into_memory_gets_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "_MOST_OPEN", 0)
+    read = os.pread
+    (tmp_path / NAME).write_bytes(journal.encode_entry({"result": "mine"}))
+    lines = Lines(tmp_path / NAME)
+    ((entry, place),) = lines.entries()
+
+    def meanwhile(*where: int) -> bytes:
+        monkeypatch.setattr(os, "pread", read)
+        lines.settle()
+        return read(*where)
+
+    monkeypatch.setattr(os, "pread", meanwhile)
+    assert lines.entry(place.start, place.size) == entry
