@@ -102,7 +102,9 @@ class Lines:
         with _reading(self.path), open(self._file, "rb", closefd=False) as file:
             file.seek(0)
             for number, line in enumerate(file, 1):
-                entry = decode_entry(line) if line.endswith(b"\n") else None
+                if not line.endswith(b"\n"):  # torn, or half of it is still to be written
+                    return
+                entry = decode_entry(line)
                 if entry is None:
                     if file.read(1):
                         raise ResultsError(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from sweeps import python
 
 from bnexp.errors import OutputError, ResultsError
+from bnexp.store import journal
 from bnexp.store.journal import NAME, Journal, encode_entry, is_journal, read_journal
 
 ENTRIES: list[dict[str, Any]] = [
@@ -30,10 +32,10 @@ _values = st.recursive(
 
 
 def write(folder: Path, entries: list[dict[str, Any]]) -> Path:
-    journal = Journal(folder / NAME)
+    written = Journal(folder / NAME)
     for entry in entries:
-        journal.append(entry)
-    journal.close()
+        written.append(entry)
+    written.close()
     return folder / NAME
 
 
@@ -212,3 +214,31 @@ def test_a_journal_is_known_by_its_first_bytes(tmp_path: Path) -> None:
     path.write_bytes(b'{"mine": 1}\n')
     assert not is_journal(path)
     assert not is_journal(tmp_path)
+
+
+def test_a_line_that_is_being_written_is_not_there_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / NAME
+    lines = encode_entry({"n": 1}) + encode_entry({"n": 2})
+    parts = [lines[:-5], b"", lines[-5:]]  # what a reader sees by and by
+
+    class Growing(io.RawIOBase):
+        def readable(self) -> bool:
+            return True
+
+        def seekable(self) -> bool:
+            return True
+
+        def readinto(self, buffer: Any) -> int:
+            part = parts.pop(0)
+            buffer[: len(part)] = part
+            return len(part)
+
+        def seek(self, *_: int) -> int:
+            return 0
+
+    monkeypatch.setattr(
+        journal, "open", lambda *_, **__: io.BufferedReader(Growing()), raising=False
+    )
+    assert read_journal(path) == [{"n": 1}]
