@@ -69,6 +69,7 @@ class _Search:
 
     def next_round(self) -> Round | None:
         """Return what to train next: trials, in the end the report on the best; None if all is."""
+        self.folder.wanted = frozenset()
         known = self.folder.known()
         failed = frozenset(self.tried & self.folder.failed)
         self._ask(known, failed)

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from searches import SPACE, search_document, views
+from searches import SPACE, search_document, search_text, views
 
 import bnexp
 from bnexp import driver, searching
+from bnexp.config import load_text
 from bnexp.driver import Watcher
 from bnexp.engines import InlineEngine, Progress, inline, work
 from bnexp.engines.base import RunEnded, needed_examples
@@ -426,3 +427,11 @@ def test_a_curve_that_no_trial_has(tmp_path: Path) -> None:
     half = dataclasses.replace(results, runs={})
     with pytest.raises(ResultsError, match="trial 1 is missing"):
         half.curve("val_loss", trial=1)
+
+
+@pytest.mark.parametrize("report", [0, 1])
+def test_no_checkpoint_stays_when_a_search_is_over(tmp_path: Path, report: int) -> None:
+    config = load_text(search_text(search__report=report))
+    options = driver.Options(checkpoint_seconds=0)
+    searching.train_search(config, tmp_path / "s", options, Watcher())
+    assert not (tmp_path / "s" / "checkpoints").exists()
