@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bnexp.cli.notes import _all_runs
 from bnexp.config import dump_config, load_config, load_text, resolve
 from bnexp.config.load import BUILTIN, written_places
 from bnexp.config.schema import Config
@@ -85,6 +86,26 @@ def test_a_key_that_some_run_uses_is_none(sweep: str) -> None:
     assert unused_keys(config, lambda: [*others(config), searched]) == {}
     if "momentum: [" not in sweep:
         assert unused_keys(config, list) == {"norm.momentum": "norm.kind"}
+
+
+def test_of_many_runs_those_are_asked_that_differ_in_more_than_numbers() -> None:
+    axes = (
+        "{optimizer.lr: 'linspace(0.1, 1, 10)', regularization.lp: [0, 0.1, 0.2], norm: [off, on]}"
+    )
+    space = "{optimizer.lr: 'uniform(0.1, 1)', norm.kind: [none, batch]}"
+    text = f"""
+    norm: {{momentum: 0.5}}
+    regularization: {{p: 4}}
+    optimizer: {{beta1: 0.5}}
+    data: {{validation: 0.2}}
+    sweep: {{axes: {axes}}}
+    search: {{trials: 30, space: {space}}}
+    """
+    config = load_text(text)
+    some = list(_all_runs(config))
+    # With lp and without, each with a norm and without; trials and reports, each with and without.
+    assert len(some) == 2 * 2 + 2 * 2
+    assert unused_keys(config, lambda: some) == {"optimizer.beta1": "optimizer.kind"}
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

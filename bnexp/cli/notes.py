@@ -10,7 +10,7 @@ from bnexp.config import Config, resolve
 from bnexp.config.dump import dump_value
 from bnexp.config.load import written_places
 from bnexp.errors import ConfigError
-from bnexp.plan import plan_sweep
+from bnexp.plan import Cell, Plan, Run, plan_sweep
 from bnexp.plan.unused import unused_keys
 from bnexp.trials import plan_search
 from bnexp.trials.planning import report_run
@@ -46,9 +46,26 @@ def _reason(config: Config, switch: str) -> str:
 
 
 def _all_runs(config: Config) -> Iterator[Config]:
-    """Yield the configs of all runs that a sweep or a search of this config trains."""
-    yield from (run.config for run in plan_sweep(config).runs.values())
+    """Yield configs of the runs that a sweep or a search of this config trains: all that matter."""
+    sweep = plan_sweep(config)
+    yield from (run.config for run, _ in _kinds(sweep))
     if config.search.space:
         plan = plan_search(config)
-        yield from (run.config for run in plan.runs.values())
-        yield from (report_run(plan.config, dict(cell.values)).config for cell in plan.cells)
+        for run, cell in _kinds(plan):
+            yield run.config
+            yield report_run(plan.config, dict(cell.values)).config
+
+
+def _kinds(plan: Plan) -> Iterator[tuple[Run, Cell]]:
+    """Yield one run, with a cell of it, of all that differ only in numbers other than 0.
+
+    Other keys have the same effect on all of them, and there may be ten thousand.
+    """
+    seen = set()
+    for cell in plan.cells:
+        run = plan.runs[cell.run]
+        values = (v != 0 if isinstance(v, float) else v for v in cell.values.values())
+        kind = (run.stack_key, *values)
+        if kind not in seen:
+            seen.add(kind)
+            yield run, cell
