@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from sweeps import make_plan
 
-from bnexp.engines.base import Progress, RunEnded, Workplace
+from bnexp.config.network import facts_of
+from bnexp.engines.base import Flags, Progress, RunEnded, Workplace
 from bnexp.engines.dask import remote, shelf
 from bnexp.engines.dask.desk import Desk
 from bnexp.engines.dask.slots import Slots
+from bnexp.plan import Stack
 from bnexp.records import RunResult, RunState
 
 NEWS = remote.News("slot", event=RunEnded(RunResult("run", "done", (), epoch=1, step=1)))
@@ -58,6 +62,31 @@ def test_states_are_replaced_by_later_ones_of_the_same_runs_only(
     for states in (given, kept, later):
         session.post(remote.News("slot", states=states))
     assert [news.states for news in session.collect(session.name, 0)] == [given, later]
+
+
+def test_a_request_to_share_belongs_to_the_stack_that_was_given_before_it(
+    session: remote._Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "_sessions", {"topic": session})
+    asked: list[bool] = []
+
+    def note(stack: Stack, place: Workplace, data: Any, flags: Flags, keeper: Any) -> Iterator[Any]:
+        asked.append(flags.share.is_set())
+        yield from ()
+
+    monkeypatch.setattr(remote, "work_on", note)
+    plan = make_plan()
+    (run,) = plan.runs.values()
+    task = remote.Task(Stack((run,)), Workplace(), {}, facts_of(run.config.data))
+    slot = session.slots["slot"] = remote._Slot()
+    for requests in ((), ("before",), ("after",)):
+        if "before" in requests:
+            remote.share("topic", "slot")
+        assert remote.give("topic", "slot", task)
+        if "after" in requests:
+            remote.share("topic", "slot")
+        assert remote._train_one(session, "slot", "key", slot)
+    assert asked == [False, False, True]
 
 
 def state(epoch: int) -> RunState:

@@ -186,7 +186,6 @@ def _train_one(session: _Session, name: str, key: str, slot: _Slot) -> bool:
     spec = needed_examples(task.stack.runs[0].config)
     session.shelf.expected[spec.path, spec.test_path] = task.facts
     keeper = _Keeper(session, name, task.states)
-    slot.flags.share.clear()
     try:
         place = _here(task.workplace)
         for event in work_on(task.stack, place, session.shelf, slot.flags, keeper):
@@ -238,6 +237,7 @@ def give(topic: str, name: str, task: Task | None) -> bool:
     session = _sessions.get(topic)
     slot = session.slots.get(name) if session else None
     if slot is not None:
+        slot.flags.share.clear()  # a request for the stack before; one that follows is for this one
         slot.given.put(task)
     return slot is not None
 
