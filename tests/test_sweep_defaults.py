@@ -113,7 +113,7 @@ def test_a_config_object_is_as_good_as_its_file(write):
     [
         ({"axes": ["optimizer.lr=1", "optimizer.lr=2"]}, "--axis optimizer.lr=2: optimizer.lr"),
         ({"axes": ["norm=on", "norm.kind=off"]}, "--axis norm.kind=off: norm.kind"),
-        ({"axes": ["init.scale=1"], "weights": "2"}, "--axis init.scale=2: init.scale"),
+        ({"axes": ["init.scale=1"], "weights": "2"}, "--weights 2: init.scale"),
     ],
 )
 def test_an_axis_named_twice_is_refused(arguments, place):

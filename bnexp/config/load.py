@@ -25,6 +25,8 @@ from bnexp.config.yaml import read_yaml
 
 #: The config that is used when none is named.
 BUILTIN = Path(__file__).parent / "builtin" / "fig6-18-digits.yaml"
+#: The key that ``weights`` sweeps.
+WEIGHTS = "init.scale"
 
 
 def load_config(
@@ -32,6 +34,7 @@ def load_config(
     *,
     overrides: Sequence[str] = (),
     axes: Sequence[str] = (),
+    weights: str | None = None,
     seeds: int | None = None,
     seed: int | None = None,
     search: Mapping[str, Any] | None = None,
@@ -40,9 +43,10 @@ def load_config(
 
     ``overrides`` are texts ``key=value`` (the value as YAML; ``norm=on`` and other short forms
     too). ``axes`` are texts ``key=SPEC``: each replaces the axis of that key or is added after
-    those of the file. ``seeds`` and ``seed`` replace ``sweep.seeds`` and ``seed``, ``search`` keys
-    of that section. In the config that comes back, ``sweep.axes`` maps full keys to tuples of
-    validated values.
+    those of the file. ``weights`` is the SPEC of ``init.scale``; where that is the only axis, batch
+    norm is compared with none. ``seeds`` and ``seed`` replace ``sweep.seeds`` and ``seed``,
+    ``search`` keys of that section. In the config that comes back, ``sweep.axes`` maps full keys to
+    tuples of validated values.
 
     Raises ``ConfigMistakesError`` (a ``ConfigError``) with a line for every mistake:
     ``file:line:column: key: what is wrong; what is allowed``.
@@ -50,7 +54,14 @@ def load_config(
     source = "built-in config" if path is None else shown(str(Path(path)), 400)
     text = read_text(BUILTIN if path is None else Path(path))
     return load_text(
-        text, source, overrides=overrides, axes=axes, seeds=seeds, seed=seed, search=search
+        text,
+        source,
+        overrides=overrides,
+        axes=axes,
+        weights=weights,
+        seeds=seeds,
+        seed=seed,
+        search=search,
     )
 
 
@@ -60,6 +71,7 @@ def load_text(
     *,
     overrides: Sequence[str] = (),
     axes: Sequence[str] = (),
+    weights: str | None = None,
     seeds: int | None = None,
     seed: int | None = None,
     search: Mapping[str, Any] | None = None,
@@ -72,13 +84,18 @@ def load_text(
     """
     draft = _read(text, source, overrides, bare=bare)
     for rank, axis in enumerate(axes, len(overrides) + 1):
-        _take_axis(draft, axis, rank)
+        _take_axis(draft, axis, Mark(f"--axis {shown(axis, 80)}", rank=rank))
     last = len(overrides) + len(axes) + 1
+    if weights is not None:
+        mark = Mark(f"--weights {shown(weights, 80)}", rank=last)
+        _take_axis(draft, f"{WEIGHTS}={weights}", mark)
+        if draft.axes.keys() == {WEIGHTS}:
+            _take_axis(draft, "norm.kind=batch,none", mark)
     given = {"--seeds": ("sweep.seeds", seeds), "--seed": ("seed", seed)}
     given |= {f"--{name}": (f"search.{name}", value) for name, value in (search or {}).items()}
     for flag, (key, value) in given.items():
         if value is not None:
-            mark = Mark(f"{flag} {value}", rank=last)
+            mark = Mark(f"{flag} {value}", rank=last + 1)
             draft.leaves[key] = Scalar(mark, str(value), value)
     config = _finish(draft)
     draft.mistakes.raise_if_any()
@@ -106,8 +123,7 @@ def written_places(
     return {key: node.mark for key, node in _read(text, source, overrides).leaves.items()}
 
 
-def _take_axis(draft: Draft, text: str, rank: int) -> None:
-    mark = Mark(f"--axis {shown(text, 80)}", rank=rank)
+def _take_axis(draft: Draft, text: str, mark: Mark) -> None:
     key, equals, spec = text.partition("=")
     if not equals or not key.strip():
         what = 'a key and "=" are needed, such as optimizer.lr=1,0.1,0.01'

@@ -10,7 +10,7 @@ from typing import Any
 from bnexp.config.dump import write_config
 from bnexp.config.fields import SHORT_SECTIONS, canonical_key
 from bnexp.config.files import read_text
-from bnexp.config.load import BUILTIN, load_config, load_text
+from bnexp.config.load import BUILTIN, WEIGHTS, load_config, load_text
 from bnexp.config.mistakes import ConfigMistakesError, shown
 from bnexp.config.schema import Config
 
@@ -30,13 +30,10 @@ def load_sweep(
     texts ``key=SPEC``, each key once, and ``weights`` is the SPEC of ``init.scale``; where that is
     the only axis, batch norm is compared with none. Raises ``ConfigMistakesError``.
     """
-    named = [*axes, *([f"init.scale={weights}"] if weights is not None else [])]
-    _refuse_repeated(named)
-    arguments = {"overrides": overrides, "seeds": seeds, "seed": seed}
-    loaded = load_any(config, axes=named, **arguments)
-    if weights is not None and set(loaded.sweep.axes) == {"init.scale"}:
-        named.append("norm.kind=batch,none")
-        loaded = load_any(config, axes=named, **arguments)
+    _refuse_repeated(axes, weights)
+    loaded = load_any(
+        config, axes=axes, weights=weights, seeds=seeds, seed=seed, overrides=overrides
+    )
     _refuse_overruled(overrides, loaded)
     return loaded
 
@@ -72,14 +69,17 @@ def load_run(
     return load_any(config, axes=(), overrides=overrides, seeds=None, seed=seed)
 
 
-def _refuse_repeated(named: Sequence[str]) -> None:
+def _refuse_repeated(axes: Sequence[str], weights: str | None) -> None:
     """Refuse a key that is named twice: one of the two would be lost without a word."""
-    keys = [canonical_key(text.partition("=")[0].strip()) for text in named]
+    named = [(f"--axis {shown(text, 80)}", text.partition("=")[0]) for text in axes]
+    if weights is not None:
+        named.append((f"--weights {shown(weights, 80)}", WEIGHTS))
+    keys = [canonical_key(key.strip()) for _, key in named]
     again = [i for i, key in enumerate(keys) if key and key in keys[:i]]
     if again:
         raise ConfigMistakesError(
-            f"--axis {shown(named[i], 80)}: {shown(keys[i], 60)}: this axis is named before "
-            "(--weights names init.scale); give all its values at once"
+            f"{named[i][0]}: {shown(keys[i], 60)}: this axis is named before; give all its values "
+            "at once"
             for i in again
         )
 
@@ -88,14 +88,15 @@ def load_any(
     config: Config | Mapping[str, Any] | str | PathLike[str] | None, **arguments: Any
 ) -> Config:
     """Return a config given as itself, as a mapping, or by its path, with arguments applied."""
-    if config is None and arguments["axes"]:
+    axes = arguments["axes"] or arguments.get("weights") is not None
+    if config is None and axes:
         return load_text(read_text(BUILTIN), "built-in config", bare=True, **arguments)
     if isinstance(config, Mapping):
         return load_text(_yaml(config), "config", **arguments)
     if not isinstance(config, Config):
         return load_config(config, **arguments)
     numbers = (arguments["seeds"], arguments["seed"])
-    given = arguments["axes"] or arguments["overrides"] or arguments.get("search")
+    given = axes or arguments["overrides"] or arguments.get("search")
     if given or numbers != (None, None):
         return load_text(write_config(config), "config", **arguments)
     return config

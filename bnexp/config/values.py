@@ -59,7 +59,7 @@ def read_axis(draft: Draft, key: str, entry: Entry) -> tuple[Any, ...] | None:
         return None
     leaf = LEAVES[key]
     before = len(mistakes.found)
-    nodes = _axis_nodes(leaf, where, entry.value, mistakes)
+    nodes = _axis_nodes(where, entry.value, mistakes)
     if leaf is LAYERS and not entry.mark.line and (what := _explain_no_lists(nodes)):
         mistakes.add(entry.mark, where, what)
         return None
@@ -112,7 +112,7 @@ def explain_axis_key(key: str) -> str | None:
     return explain_unknown(section if known else "", name if known else key)
 
 
-def _axis_nodes(leaf: Leaf, where: str, node: Node, mistakes: Mistakes) -> list[Node]:
+def _axis_nodes(where: str, node: Node, mistakes: Mistakes) -> list[Node]:
     """Return a node for each value of an axis, given as a list, as a SPEC, or as one value."""
     if isinstance(node, ListNode):
         if not 1 <= len(node.items) <= MAX_VALUES:

@@ -203,7 +203,7 @@ def test_all_mistakes_are_told_at_once(call):
     assert [line.removeprefix("error: ").split(":")[0] for line in lines] == [
         "--set bar=2",
         "--axis foo=1",
-        "--axis init.scale=abc",
+        "--weights abc",
         "--seeds 0",
     ]
 
