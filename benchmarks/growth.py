@@ -100,7 +100,8 @@ def stack_timer(axes: Sequence[str], overrides: Sequence[str]) -> Callable[[], f
     """Return a function that trains the runs of a sweep as one stack and returns the seconds."""
     from bnexp.config import load_sweep
     from bnexp.engines.base import Flags, RunEnded, Workplace
-    from bnexp.engines.work import DataShelf, work_on
+    from bnexp.engines.shelf import DataShelf
+    from bnexp.engines.work import work_on
     from bnexp.plan import Stack, plan_sweep
 
     loaded = load_sweep(config_path("fig6-18-digits"), axes=axes, overrides=overrides)

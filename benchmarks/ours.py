@@ -81,7 +81,8 @@ def prepare(task: Task) -> Callable[[], Result]:
 def _prepare_fit(config: str, task: Task) -> Callable[[], Result]:
     from bnexp.config import load_run, load_sweep
     from bnexp.engines.base import Flags, RunEnded, Workplace
-    from bnexp.engines.work import DataShelf, work_on
+    from bnexp.engines.shelf import DataShelf
+    from bnexp.engines.work import work_on
     from bnexp.environment import threads_for
     from bnexp.plan import Stack, plan_run, plan_sweep
 

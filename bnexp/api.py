@@ -16,7 +16,8 @@ from bnexp.environment import available_cores
 from bnexp.errors import ConfigError, not_known
 from bnexp.plan import Plan, plan_run, plan_sweep, step_seconds
 from bnexp.searching import train_search
-from bnexp.store.folder import RERUNS, Rerun, ResultsFolder, folder_for
+from bnexp.store.find import folder_for
+from bnexp.store.folder import RERUNS, Rerun, ResultsFolder
 from bnexp.store.results import Results
 from bnexp.store.search import SearchResults
 

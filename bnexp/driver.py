@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bnexp.config.network import facts_of
-from bnexp.config.schema import Config
-from bnexp.data.files import ensure_data, verify_data
-from bnexp.describe import DatasetFacts, DataSpec
 from bnexp.engines import EngineChoice, Progress, RunEnded, Trouble, open_engine
-from bnexp.engines.base import Workplace, needed_examples
+from bnexp.engines.base import Workplace
 from bnexp.engines.crew import Crew
+from bnexp.engines.supply import get_data, shared_examples, verifier
 from bnexp.environment import fingerprint
 from bnexp.errors import InterruptedRunError, ResultsError
 from bnexp.interrupts import raising_terminate, signals
-from bnexp.plan import Plan, Run, cut_stacks, first_of_each
+from bnexp.plan import Plan, Run, cut_stacks
 from bnexp.records import RunResult
 from bnexp.store.checkpoints import read_epochs
 from bnexp.store.folder import ResultsFolder
@@ -96,14 +93,7 @@ def train_plan(
     Raises InterruptedRunError after a signal (everything finished is kept), DatasetError,
     OutputError, and ResultsError under ``strict``.
     """
-    if folder.aside:
-        watcher.note(f"older results were set aside as {folder.aside}")
-    others = len(folder.results.cells) - len(folder.plan.cells)
-    if others and next_round is None:
-        watcher.note(
-            f"{folder.path} holds {others} cells of earlier sweeps, too; tables and plots show "
-            "them all (--output or --fresh keeps sweeps apart)"
-        )
+    _tell_of_folder(folder, watcher, is_search=next_round is not None)
     next_round = next_round or _only_round(folder)
     work = next_round()
     pending = work.runs if work else ()
@@ -112,14 +102,17 @@ def train_plan(
         _compare_versions(folder, started, options, watcher)
     stop = threading.Event()
     caught: list[int] = []
+    shared: Path | None = None
     with contextlib.ExitStack() as guard:
         try:
             guard.enter_context(raising_terminate())
-            _get_data((*pending, *(work.later if work else ())), options, watcher)
+            if work and options.engine.is_here:  # the workers of a cluster have their own
+                get_data((*pending, *work.later), options.data_dir, notify=watcher.note)
             begun_epochs = sum(epoch for epoch, _ in started.values())
             watcher.start(folder.plan, len(folder.finished()), begun_epochs)
             if pending:
-                shared = guard.enter_context(_shared(pending, options))
+                if options.engine.is_here and options.engine.jobs > 1:
+                    shared = guard.enter_context(shared_examples(pending, options.data_dir))
                 # From here until the views are written; before it, a signal raises at once.
                 caught = guard.enter_context(signals(stop))
             while work:
@@ -133,17 +126,36 @@ def train_plan(
     again, otherwise = folder.repeated
     if again:
         watcher.note(f"{again} runs were trained again; {otherwise} gave other records than before")
+    if caught:
+        _refuse_unfinished(folder, caught[0], is_over=work is None)
+    return folder.results
+
+
+def _tell_of_folder(folder: ResultsFolder, watcher: Watcher, *, is_search: bool) -> None:
+    """Say what the folder held before that somebody may not think of."""
+    if folder.aside:
+        watcher.note(f"older results were set aside as {folder.aside}")
+    others = len(folder.results.cells) - len(folder.plan.cells)
+    if others and not is_search:
+        watcher.note(
+            f"{folder.path} holds {others} cells of earlier sweeps, too; tables and plots show "
+            "them all (--output or --fresh keeps sweeps apart)"
+        )
+
+
+def _refuse_unfinished(folder: ResultsFolder, signal: int, *, is_over: bool) -> None:
+    """Raise InterruptedRunError after a signal, unless everything was finished by then."""
     plan, finished = folder.plan, folder.finished()
     done, total = len(finished), max(len(plan.runs), plan.expected)
-    if caught and (work or done < total):
-        # A file may still hold runs that have ended, beside those that have not.
-        begun = len(read_epochs(folder.checkpoints).keys() & plan.runs.keys() - finished.keys())
-        raise InterruptedRunError(
-            f"stopped; {done} of {total} runs are finished and {begun} more are in checkpoints, "
-            f"all kept in {folder.path}. Give the same command again to go on from there.",
-            caught[0],
-        )
-    return folder.results
+    if is_over and done >= total:
+        return
+    # A file may still hold runs that have ended, beside those that have not.
+    begun = len(read_epochs(folder.checkpoints).keys() & plan.runs.keys() - finished.keys())
+    raise InterruptedRunError(
+        f"stopped; {done} of {total} runs are finished and {begun} more are in checkpoints, "
+        f"all kept in {folder.path}. Give the same command again to go on from there.",
+        signal,
+    )
 
 
 def _only_round(folder: ResultsFolder) -> NextRound:
@@ -162,51 +174,6 @@ def _started(
     return {run.id: started[run.id] for run in pending if run.id in started}
 
 
-def _get_data(pending: Sequence[Run], options: Options, watcher: Watcher) -> None:
-    """Have all files here before any worker starts: downloaded once, and with a bar.
-
-    The workers of a cluster have their own.
-    """
-    if not options.engine.is_here:
-        return
-    for _, spec in _wanted(pending):
-        ensure_data(spec, data_dir=options.data_dir, notify=watcher.note, progress=True)
-
-
-def _wanted(pending: Sequence[Run]) -> list[tuple[Config, DataSpec]]:
-    """Return the datasets that runs need, each once, with test examples if any run needs them."""
-    needs: dict[object, tuple[Config, DataSpec]] = {}
-    for run in first_of_each(pending).values():
-        config = run.config
-        spec = needed_examples(config)
-        key = (spec.name, spec.path, spec.test_path)
-        if key not in needs or spec.test:
-            needs[key] = config, spec
-    return list(needs.values())
-
-
-def _verify(unverified: list[tuple[DataSpec, DatasetFacts]], options: Options) -> None:
-    for spec, facts in unverified if options.engine.is_here else ():
-        verify_data(spec, facts, data_dir=options.data_dir)
-
-
-@contextlib.contextmanager
-def _shared(pending: Sequence[Run], options: Options) -> Iterator[Path | None]:
-    """Decode examples that are too many for every worker to have its own; yield their folder."""
-    if options.engine.jobs < 2 or not options.engine.is_here:
-        yield None
-        return
-    # Here, since they take NumPy, which a driver with workers does without.
-    from bnexp.data.prepare import is_large
-    from bnexp.data.share import shared_rows
-
-    configs = [run.config for run in first_of_each(pending).values()]
-    asked = {(needed_examples(config), config.training.dtype) for config in configs}
-    large = {spec for spec, dtype in asked if is_large(spec, dtype)}
-    with shared_rows(large, data_dir=options.data_dir) as folder:
-        yield folder
-
-
 def _train(
     folder: ResultsFolder,
     work: Round,
@@ -215,7 +182,7 @@ def _train(
     options: Options,
     watcher: Watcher,
 ) -> None:
-    unverified = [(spec, facts_of(config.data)) for config, spec in _wanted(work.runs)]
+    verify = verifier(work.runs if options.engine.is_here else (), options.data_dir)
     epochs = {run: epoch for run, (epoch, _) in _started(folder, work.runs).items()}
     workplace = Workplace(
         options.data_dir and options.data_dir.resolve(),
@@ -232,7 +199,7 @@ def _train(
         beside = guard.enter_context(ThreadPoolExecutor(1))
         events = guard.enter_context(contextlib.closing(engine.train(stacks, stop)))
         # Once, beside the training; no result is kept before its data are known to be right.
-        verified = beside.submit(_verify, unverified, options)
+        verified = beside.submit(verify)
         for event in events:
             if isinstance(event, RunEnded):
                 verified.result()

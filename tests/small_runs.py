@@ -17,7 +17,7 @@ from bnexp.config import resolve
 from bnexp.config.schema import Config
 from bnexp.data import Dataset
 from bnexp.engines.base import Workplace
-from bnexp.engines.work import DataShelf
+from bnexp.engines.shelf import DataShelf
 from bnexp.plan import Run, Stack, identify, stack_key
 from bnexp.records import RunResult, RunState
 from bnexp.train import train_stack

@@ -20,7 +20,7 @@ from bnexp.config import load_text
 from bnexp.plan import Plan, plan_sweep
 from bnexp.records import Record, RunResult
 from bnexp.store.folder import ResultsFolder
-from bnexp.store.journal import NAME, read_journal
+from bnexp.store.journal import NAME, Entry, Lines
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -111,6 +111,11 @@ def fill(path: Path, plan: Plan, runs: int | None = None, **options: Any) -> lis
 def snapshot(path: Path) -> dict[str, bytes]:
     """The content of every file in a folder."""
     return {str(p.relative_to(path)): p.read_bytes() for p in path.rglob("*") if p.is_file()}
+
+
+def read_journal(path: Path) -> list[Entry]:
+    """The entries of a journal, without a torn last line."""
+    return [entry for entry, _ in Lines(path).entries()]
 
 
 def finished_runs(folder: Path) -> list[str]:

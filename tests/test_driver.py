@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sweeps import bits, config_text, make_plan, python, reading, wait_until
+from sweeps import bits, config_text, make_plan, python, read_journal, reading, wait_until
 
 from bnexp import driver
 from bnexp.driver import Options, Watcher, train_plan
 from bnexp.engines import EngineChoice, Progress
 from bnexp.engines.base import Flags, Workplace
-from bnexp.engines.work import DataShelf, work_on
+from bnexp.engines.shelf import DataShelf
+from bnexp.engines.work import work_on
 from bnexp.errors import DatasetError, InterruptedRunError, ResultsError
 from bnexp.interrupts import signals
 from bnexp.plan import cut_stacks
@@ -27,7 +28,7 @@ from bnexp.records import RunResult
 from bnexp.store import folder as folder_module
 from bnexp.store.checkpoints import read_epochs, write_states
 from bnexp.store.folder import ResultsFolder
-from bnexp.store.journal import NAME, encode_entry, read_journal
+from bnexp.store.journal import NAME, encode_entry
 from bnexp.store.results import load_results
 
 _SCRIPT = """
@@ -239,7 +240,7 @@ def test_a_signal_while_examples_are_decoded_tidies_up(
         finally:
             tidied.append(True)
 
-    monkeypatch.setattr(driver, "_shared", decoding)
+    monkeypatch.setattr(driver, "shared_examples", decoding)
     with (
         ResultsFolder(tmp_path / "results", plan, "sweep") as folder,
         pytest.raises(InterruptedRunError, match="the same command again") as caught,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sweeps import config_text, finished_runs, made_up, make_plan, python
+from sweeps import config_text, finished_runs, made_up, make_plan, python, read_journal
 
 import bnexp
 from bnexp.config import load_text
@@ -15,7 +15,7 @@ from bnexp.driver import Options, Watcher, train_plan
 from bnexp.errors import ConfigError, InterruptedRunError
 from bnexp.records import RunResult
 from bnexp.store.folder import Rerun, ResultsFolder
-from bnexp.store.journal import NAME, read_journal
+from bnexp.store.journal import NAME
 from bnexp.store.results import load_results
 
 AXES = {"regularization.l2": [0.0, 0.01, 1e6]}

@@ -9,16 +9,17 @@ from typing import Any
 
 import pytest
 from searches import SPACE, search_document, search_text, views
+from sweeps import read_journal
 
 import bnexp
 from bnexp import driver, searching
 from bnexp.config import load_text
 from bnexp.driver import Watcher
-from bnexp.engines import InlineEngine, Progress, inline, work
+from bnexp.engines import InlineEngine, Progress, inline, supply, work
 from bnexp.engines.base import RunEnded, needed_examples
 from bnexp.errors import ConfigError, DatasetError, ResultsError
 from bnexp.records import RunResult
-from bnexp.store.journal import NAME, read_journal
+from bnexp.store.journal import NAME
 from bnexp.store.search import SearchResults
 from bnexp.train import train_stack
 from bnexp.trials.draw import draw_values
@@ -337,7 +338,7 @@ def test_missing_test_examples_are_missed_before_anything_is_trained(
         if spec.test:
             raise DatasetError("no test examples")
 
-    monkeypatch.setattr(driver, "ensure_data", ensure)
+    monkeypatch.setattr(supply, "ensure_data", ensure)
     with pytest.raises(DatasetError, match="no test examples"):
         search(tmp_path / "s")
     assert "result" not in {key for e in read_journal(tmp_path / "s" / NAME) for key in e}

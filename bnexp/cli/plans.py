@@ -14,7 +14,7 @@ from bnexp.config.dump import dump_value
 from bnexp.environment import available_cores
 from bnexp.plan import Plan, Stack, cut_stacks, plan_sweep, run_multiply_adds
 from bnexp.store.contents import Contents, read_contents
-from bnexp.store.folder import folder_for, refuse_other_question
+from bnexp.store.find import folder_for, refuse_other_question
 from bnexp.store.results import Results, make_results
 
 _MOST_VALUES = 20

@@ -72,7 +72,7 @@ def command(
     """
     from bnexp.cli.pictures import draw
     from bnexp.cli.searches import print_text
-    from bnexp.store.folder import newest_folder
+    from bnexp.store.find import newest_folder
     from bnexp.store.lock import owner_at_work
     from bnexp.store.results import load_results
 

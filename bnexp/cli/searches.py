@@ -16,7 +16,7 @@ from bnexp.cli.tables import refuse_failed
 from bnexp.config import Config
 from bnexp.config.dump import dump_value
 from bnexp.environment import available_cores
-from bnexp.store.folder import folder_for
+from bnexp.store.find import folder_for
 from bnexp.store.results import Results
 from bnexp.store.search import SearchResults
 from bnexp.trials import plan_search, rung_epochs, trial_count

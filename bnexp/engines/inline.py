@@ -11,7 +11,8 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from bnexp.engines.base import Event, Flags, Workplace
-from bnexp.engines.work import DataShelf, work_on
+from bnexp.engines.shelf import DataShelf
+from bnexp.engines.work import work_on
 from bnexp.environment import threads_for
 from bnexp.plan.work import Stack
 

@@ -25,7 +25,8 @@ from bnexp.engines.messages import (
     encode_event,
     write_answer,
 )
-from bnexp.engines.work import DataShelf, work_on
+from bnexp.engines.shelf import DataShelf
+from bnexp.engines.work import work_on
 from bnexp.errors import BnexpError
 from bnexp.plan.work import Stack
 

@@ -1,80 +1,30 @@
-"""A results folder opened for work: found by its question, locked, and written by one process."""
+"""A results folder opened for work: locked, and written by one process."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import time
-from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from bnexp.config.schema import Config
-from bnexp.errors import BnexpError, ResultsError
 from bnexp.files import remove_leftovers, writing
-from bnexp.plan import Cell, Plan, question, question_hash
+from bnexp.plan import Cell, Plan, question
 from bnexp.records import RunResult
 from bnexp.store.checkpoints import discard_finished
 from bnexp.store.contents import Contents
-from bnexp.store.journal import NAME, Journal, Lines, is_journal
-from bnexp.store.lock import FolderLock, is_lock_file
+from bnexp.store.find import as_json, refuse_foreign, refuse_other_question
+from bnexp.store.journal import NAME, Journal
+from bnexp.store.lock import FolderLock
 from bnexp.store.results import make_results
 from bnexp.store.views import remove_view_leftovers, write_plan, write_views
 
 #: Which finished runs of a plan are trained again.
 Rerun = Literal["failed", "diverged", "all"]
 RERUNS: tuple[Rerun, ...] = ("failed", "diverged", "all")
-#: Where results folders stand unless --output says otherwise, from the working folder.
-ROOT = Path("results")
 _VIEW_SECONDS = 3.0
 #: After views that took long, wait so many times as long: large sweeps must not be slowed by them.
 _VIEW_SHARE = 20
-
-
-def folder_for(config: Config, command: str, root: Path = ROOT) -> Path:
-    """Return the folder of a question: ``<name>-<6 hex>``."""
-    return root / f"{config.name}-{question_hash(question(config, command))}"
-
-
-def newest_folder(root: Path = ROOT) -> Path:
-    """Return the results folder that was written to last, one with a finished run if there is any.
-
-    Raises ResultsError if there is none.
-    """
-    journals = sorted(root.glob(f"*/{NAME}"), key=lambda path: path.stat().st_mtime, reverse=True)
-    if not journals:
-        raise ResultsError(
-            f"no results in {root.resolve()} yet; make some with `bnexp sweep --weights logspace`, "
-            "or name a results folder"
-        )
-    return next(filter(_is_begun, journals), journals[0]).parent
-
-
-def _is_begun(journal: Path) -> bool:
-    """Whether some run has ended; a damaged journal is for whoever asks for it by name."""
-    try:
-        return any("result" in entry for entry, _ in Lines(journal).entries())
-    except BnexpError:
-        return False
-
-
-def refuse_other_question(contents: Contents, config: Config, command: str) -> None:
-    """Raise ResultsError, with the difference, if a folder's journal answers another question."""
-    path, asked = contents.folder, _json(question(config, command))
-    if contents.asked is None or contents.question == asked:
-        return
-    old, new = dict(_flat(contents.question)), dict(_flat(asked))
-    changed = [
-        f"  {key}: {_shown(old.get(key))} there, {_shown(new.get(key))} asked"
-        for key in sorted(old.keys() | new.keys())
-        if old.get(key) != new.get(key)
-    ]
-    raise ResultsError(
-        f"{path} holds the answer to another question:\n"
-        + "\n".join(changed)
-        + "\nchoose another folder with --output, or set this one aside with --fresh"
-    )
 
 
 class ResultsFolder:
@@ -103,7 +53,7 @@ class ResultsFolder:
         self.failed: set[str] = set()
         #: Runs in training: their checkpoints stay, also where one was pruned before.
         self.wanted: frozenset[str] = frozenset()
-        _refuse_foreign(path)
+        refuse_foreign(path)
         #: Where an older folder went, if ``fresh`` moved one.
         self.aside = self._set_aside() if fresh and (path / NAME).exists() else None
         with writing(path):
@@ -149,8 +99,8 @@ class ResultsFolder:
             cells = tuple(cell for cell in cells if known.get(cell.trial) != cell)
         elif cells == held.asked_cells:
             cells = ()
-        asked = _json(question(plan.config, self.command))
-        config = _json(plan.config.model_dump(mode="json"))
+        asked = as_json(question(plan.config, self.command))
+        config = as_json(plan.config.model_dump(mode="json"))
         if cells or config != held.asked:
             rows = map(_cell_row, cells or plan.cells)
             self._journal.append({"question": asked, "ask": config, "cells": rows})
@@ -232,35 +182,3 @@ def _cell_row(cell: Cell) -> dict[str, Any]:
     if cell.trial is not None:
         row |= {"trial": cell.trial, "report": cell.report}
     return row
-
-
-def _refuse_foreign(path: Path) -> None:
-    """Refuse to mix results with files of somebody else, or to set those aside.
-
-    A process killed before its journal's first line leaves a lock or a torn line: no refusal.
-    """
-    if not path.is_dir() or is_journal(path / NAME):
-        return
-    with writing(path):
-        strangers = [file for file in path.iterdir() if not is_lock_file(file)]
-    if strangers:
-        raise ResultsError(
-            f"{path} is not empty and not a results folder; choose another one with --output"
-        )
-
-
-def _json(value: Any) -> Any:
-    """Return a value as the journal gives it back: tuples are lists there."""
-    return json.loads(json.dumps(value))
-
-
-def _flat(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, item in value.items():
-        if isinstance(item, Mapping):
-            yield from _flat(item, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}".removeprefix("config."), item
-
-
-def _shown(value: Any) -> str:
-    return "nothing" if value is None else json.dumps(value)

@@ -39,14 +39,6 @@ class Place(NamedTuple):
     size: int
 
 
-def read_journal(path: Path) -> list[Entry]:
-    """Return the entries of a journal, without a torn last line; [] when there is no journal.
-
-    Raises ResultsError for a damaged line and OutputError when it cannot be read.
-    """
-    return [entry for entry, _ in Lines(path).entries()]
-
-
 def is_journal(path: Path) -> bool:
     """Return whether a file is a journal by its first bytes, even a torn or damaged one."""
     if not path.is_file():

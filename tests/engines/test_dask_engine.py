@@ -277,14 +277,14 @@ def test_workers_with_several_threads_share_data_and_keep_blas_to_one_thread(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text("""
-import bnexp.engines.work as work, pathlib, threadpoolctl
-original = work.load_prepared
+import bnexp.engines.shelf as shelf, pathlib, threadpoolctl
+original = shelf.load_prepared
 def load_prepared(*arguments, **options):
     threads = sorted({pool["num_threads"] for pool in threadpoolctl.threadpool_info()})
     with pathlib.Path(__file__).with_name("loads").open("a") as file:
         file.write(f"{threads}\\n")
     return original(*arguments, **options)
-work.load_prepared = load_prepared
+shelf.load_prepared = load_prepared
 """)
     plan = make_plan(AXES, seeds=2)
     with dask_cluster(0) as cluster:
@@ -298,13 +298,13 @@ work.load_prepared = load_prepared
 
 def test_a_worker_keeps_what_it_has_read_for_the_sweep_that_follows(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text("""
-import bnexp.engines.work as work, pathlib
-original = work.load_prepared
+import bnexp.engines.shelf as shelf, pathlib
+original = shelf.load_prepared
 def load_prepared(spec, *arguments, **options):
     with pathlib.Path(__file__).with_name("loads").open("a") as file:
         file.write(f"{spec.name}\\n")
     return original(spec, *arguments, **options)
-work.load_prepared = load_prepared
+shelf.load_prepared = load_prepared
 """)
     x, y = np.random.default_rng(0).random((60, 6), dtype=np.float32), np.arange(60) % 3
     np.savez(tmp_path / "own.npz", x_train=x, y_train=y, x_test=x[:9], y_test=y[:9])

@@ -13,7 +13,8 @@ from sweeps import bits, make_plan
 
 from bnexp.engines import Progress, RunEnded
 from bnexp.engines.base import Flags, Workplace
-from bnexp.engines.work import DataShelf, work_on
+from bnexp.engines.shelf import DataShelf
+from bnexp.engines.work import work_on
 from bnexp.plan import Plan, Run, Stack
 from bnexp.records import RunResult
 from bnexp.store.checkpoints import read_epochs, read_states, write_states

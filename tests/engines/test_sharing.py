@@ -19,7 +19,8 @@ from bnexp.engines import work as engines_work
 from bnexp.engines.base import Flags, HandedOver, Workplace
 from bnexp.engines.crew import Worker
 from bnexp.engines.messages import SHARE
-from bnexp.engines.work import DataShelf, work_on
+from bnexp.engines.shelf import DataShelf
+from bnexp.engines.work import work_on
 from bnexp.engines.worker import _listen
 from bnexp.nn.threads import Threads
 from bnexp.plan import Plan, Stack

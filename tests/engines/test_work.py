@@ -8,7 +8,8 @@ from pathlib import Path
 from sweeps import make_plan
 
 from bnexp.engines.base import Flags, Progress, RunEnded, Workplace
-from bnexp.engines.work import DataShelf, work_on
+from bnexp.engines.shelf import DataShelf
+from bnexp.engines.work import work_on
 from bnexp.plan import cut_stacks
 from bnexp.store.checkpoints import read_epochs
 

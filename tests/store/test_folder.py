@@ -21,7 +21,8 @@ from bnexp.errors import OutputError, ResultsError
 from bnexp.plan import plan_run
 from bnexp.records import RunState
 from bnexp.store.checkpoints import read_epochs, write_states
-from bnexp.store.folder import ResultsFolder, folder_for, newest_folder
+from bnexp.store.find import folder_for, newest_folder
+from bnexp.store.folder import ResultsFolder
 from bnexp.store.journal import NAME, Journal, encode_entry
 from bnexp.store.results import load_results
 

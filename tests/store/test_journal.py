@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sweeps import python
+from sweeps import python, read_journal
 
 from bnexp.errors import OutputError, ResultsError
 from bnexp.store import journal
-from bnexp.store.journal import NAME, Journal, encode_entry, is_journal, read_journal
+from bnexp.store.journal import NAME, Journal, encode_entry, is_journal
 
 ENTRIES: list[dict[str, Any]] = [
     {"ask": {"name": "a"}, "cells": []},
@@ -175,7 +175,7 @@ _FULL = f"""
 import resource, sys
 from pathlib import Path
 from bnexp.errors import OutputError
-from bnexp.store.journal import Journal, read_journal
+from bnexp.store.journal import Journal, Lines
 
 path = Path({NAME!r})
 size = path.stat().st_size
@@ -185,7 +185,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (size + 40, resource.RLIM_INFINITY))
 try:
     journal.append({{"result": {{"run": "x" * 1000}}}})
 except OutputError as error:
-    print(error.exit_code, path.stat().st_size == size, len(read_journal(path)))
+    print(error.exit_code, path.stat().st_size == size, len(list(Lines(path).entries())))
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 if "again" in sys.argv:
     journal.append({{"result": {{"run": "3"}}}})

@@ -19,7 +19,8 @@ from sweeps import (
 
 from bnexp.config import load_sweep
 from bnexp.plan import plan_sweep
-from bnexp.store.folder import ResultsFolder, folder_for
+from bnexp.store.find import folder_for
+from bnexp.store.folder import ResultsFolder
 
 
 @pytest.mark.parametrize(

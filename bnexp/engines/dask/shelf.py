@@ -8,7 +8,7 @@ from bnexp.config.network import facts_of
 from bnexp.data import Dataset
 from bnexp.describe import DatasetFacts
 from bnexp.engines.base import Workplace, needed_examples
-from bnexp.engines.work import DataShelf
+from bnexp.engines.shelf import DataShelf
 from bnexp.errors import DatasetError
 from bnexp.plan.work import Stack
 
