@@ -19,6 +19,7 @@ from bnexp.environment import available_cores
 from bnexp.store.find import folder_for
 from bnexp.store.results import Results
 from bnexp.store.search import SearchResults
+from bnexp.store.views import TRIALS_CSV
 from bnexp.trials import plan_search, rung_epochs, trial_count
 from bnexp.trials.draw import draw_values
 from bnexp.trials.outlook import Stage, plan_stages
@@ -154,7 +155,8 @@ def print_best(results: SearchResults, metric: str | None = None) -> None:
 
     ``metric`` is one more to print, the last value that each has.
     """
-    rows = results.trial_rows()[:_BEST]
+    trials = results.trial_rows()
+    rows = trials[:_BEST]
     keys, part = list(results.axes), results.objective.partition("_")[2]
     tested = [name for name in (f"test_{part}",) if name in rows[0] and name != results.objective]
     more = [metric] if metric and metric != results.objective else []
@@ -165,6 +167,8 @@ def print_best(results: SearchResults, metric: str | None = None) -> None:
         values = [row[name] if name != results.objective else row["objective"] for name in shown]
         table.append((*map(_text, values), *([_status(row)] if has_status else [])))
     print_table(table, numbers_from=0)
+    if more_trials := len(trials) - len(rows):
+        click.echo(f"{more_trials} more are in {results.folder / TRIALS_CSV}")
     total, best = len(results.cells), results.ranked[0]
     if tested and best.value is not None and rows[0][tested[0]] is not None:
         click.echo(

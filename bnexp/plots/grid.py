@@ -6,10 +6,14 @@ norm solid, no norm dashed, labels on the outer panels only, and one legend for 
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bnexp.errors import ConfigError
+from bnexp.plan import AxisValue
 from bnexp.plots import draw, frame, layout, style
 from bnexp.plots.caption import caption_lines
 from bnexp.plots.limits import Scale, x_limits, y_scale
@@ -37,28 +41,41 @@ def plot_grid(
             than one figure shows.
     """
     selection = select_panels(results, y=y, panel=panel, arm=arm)
-    _check_size(selection)
+    _check_size(results, selection)
     with frame.own_style():
         return _draw_grid(results, selection)
 
 
-def _check_size(selection: Selection) -> None:
+def _check_size(results: Results, selection: Selection) -> None:
+    """Refuse what no reader could tell apart, and say which axis would make a figure."""
     panels, arms = len(selection.panels), len(selection.arms)
-    if panels > style.MAX_PANELS:
-        raise ConfigError(
-            f"{panels} panels by {selection.panel_key} are more than one figure shows "
-            f"({style.MAX_PANELS}): choose another axis with --panel, or draw with --text"
-        )
     values = [value for found in selection.arms for value in found.values.values()]
-    ordered = len(selection.arm_keys) == 1 and all(
-        isinstance(value, int | float) and not isinstance(value, bool) for value in values
-    )
-    most = style.MAX_RAMP_ARMS if ordered else style.MAX_ARMS
-    if arms > most:
-        raise ConfigError(
-            f"{arms} arms ({' x '.join(selection.arm_keys)}) are more than one panel shows "
-            f"({most}): choose other axes with --panel and --arm, or draw with --text"
-        )
+    most = _most_arms(values if len(selection.arm_keys) == 1 else ())
+    if panels > style.MAX_PANELS:
+        what = f"{panels} panels by {selection.panel_key} are more than one figure shows "
+        what += f"({style.MAX_PANELS})"
+    elif arms > most:
+        what = f"{arms} arms ({' x '.join(selection.arm_keys)}) are more than one panel shows "
+        what += f"({most})"
+    else:
+        return
+    fit = next((key for key in results.axes if _fits(results.axes, key)), None)
+    remedy = f"choose --panel {fit}, or" if fit else "no other --panel helps;"
+    raise ConfigError(f"{what}: {remedy} draw with --text")
+
+
+def _fits(axes: Mapping[str, Sequence[AxisValue]], panel: str) -> bool:
+    """Whether there is a figure of these axes with panels by one of them."""
+    others = [values for key, values in axes.items() if key != panel]
+    arms = math.prod(map(len, others))
+    most = _most_arms(others[0] if len(others) == 1 else ())
+    return len(axes[panel]) <= style.MAX_PANELS and arms <= most
+
+
+def _most_arms(values: Sequence[AxisValue]) -> int:
+    """Return how many arms a panel shows: more of those that are the numbers of an only axis."""
+    numbers = [one for one in values if isinstance(one, int | float) and not isinstance(one, bool)]
+    return style.MAX_RAMP_ARMS if values and len(numbers) == len(values) else style.MAX_ARMS
 
 
 def _draw_grid(results: Results, selection: Selection) -> Figure:

@@ -59,6 +59,13 @@ def test_a_search_prints_its_best_and_where_things_are(search):
     assert all(Path(name).stat().st_size > 10_000 for name in (best, space))
 
 
+def test_the_table_says_where_the_other_trials_are(search):
+    *_, tenth, others, said, _, _, _ = search("--trials", "12").stdout.splitlines()
+    assert tenth.split()[0] == "10"
+    assert others == "2 more are in out/trials.csv"
+    assert said.startswith("trial ")
+
+
 def test_more_trials_extend_it_and_fewer_lose_none(search):
     search("--trials", "3")
     more = search("--trials", "6", "--json")

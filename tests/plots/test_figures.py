@@ -313,25 +313,59 @@ def test_the_legend_is_read_row_by_row():
 
 
 @pytest.mark.parametrize(
-    ("axes", "said"),
+    ("axes", "panel", "said"),
     [
-        ({"optimizer.lr": tuple(i / 100 for i in range(1, 66))}, "65 panels by optimizer.lr"),
+        (
+            {"optimizer.lr": tuple(i / 100 for i in range(1, 66))},
+            None,
+            "65 panels by optimizer.lr are more than one figure shows (64): no other --panel "
+            "helps; draw with --text",
+        ),
         (
             {
                 "optimizer.lr": tuple(i / 10 for i in range(1, 11)),
                 "norm.kind": ARMS,
                 "regularization.l2": (0.0, 0.1, 0.2, 0.3, 0.4),
             },
-            "10 arms (norm.kind x regularization.l2)",
+            None,
+            "10 arms (norm.kind x regularization.l2) are more than one panel shows (8): no other "
+            "--panel helps; draw with --text",
+        ),
+        (
+            {"optimizer.lr": tuple(i / 10 for i in range(1, 31)), "norm.kind": ARMS},
+            "norm.kind",
+            "30 arms (optimizer.lr) are more than one panel shows (24): choose --panel "
+            "optimizer.lr, or draw with --text",
+        ),
+        (
+            {
+                "optimizer.lr": tuple(i / 100 for i in range(1, 66)),
+                "init.scale": tuple(i / 100 for i in range(1, 25)),
+            },
+            "optimizer.lr",
+            "65 panels by optimizer.lr are more than one figure shows (64): no other --panel "
+            "helps; draw with --text",
+        ),
+        (
+            {
+                "optimizer.lr": tuple(i / 100 for i in range(1, 66)),
+                "norm.kind": ARMS,
+            },
+            "norm.kind",
+            "65 arms (optimizer.lr) are more than one panel shows (24): no other --panel helps; "
+            "draw with --text",
         ),
     ],
 )
-def test_too_much_for_one_figure_is_refused_with_a_remedy(axes, said):
+def test_too_much_for_one_figure_is_refused_with_a_remedy(axes, panel, said):
     with pytest.raises(ConfigError) as caught:
-        plot_grid(make_results(axes))
-    assert said in str(caught.value)
-    assert "--panel" in str(caught.value)
-    assert "--text" in str(caught.value)
+        plot_grid(make_results(axes), panel=panel)
+    assert str(caught.value) == said
+
+
+def test_the_remedy_makes_a_figure():
+    axes = {"optimizer.lr": tuple(i / 10 for i in range(1, 31)), "norm.kind": ARMS}
+    assert len(plot_grid(make_results(axes), panel="optimizer.lr").axes) == 30
 
 
 def test_ordered_arms_may_be_many():
