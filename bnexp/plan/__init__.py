@@ -9,7 +9,6 @@ from bnexp.lazy import lazy_names
 if TYPE_CHECKING:
     from bnexp.plan.cells import AxisValue, Cell, Plan, first_of_each, plan_run, plan_sweep
     from bnexp.plan.cost import run_multiply_adds, step_seconds
-    from bnexp.plan.evaluations import evaluations, in_evaluation_mode
     from bnexp.plan.facts import effective
     from bnexp.plan.identity import identify, question, question_hash, run_id, stack_key
     from bnexp.plan.stacks import cut_stacks
@@ -23,10 +22,8 @@ __all__ = [
     "Stack",
     "cut_stacks",
     "effective",
-    "evaluations",
     "first_of_each",
     "identify",
-    "in_evaluation_mode",
     "plan_run",
     "plan_sweep",
     "question",
@@ -42,7 +39,6 @@ __getattr__ = lazy_names(
     {
         "cells": ["AxisValue", "Cell", "Plan", "first_of_each", "plan_run", "plan_sweep"],
         "facts": ["effective"],
-        "evaluations": ["evaluations", "in_evaluation_mode"],
         "identity": ["identify", "question", "question_hash", "run_id", "stack_key"],
         "stacks": ["cut_stacks"],
         "cost": ["run_multiply_adds", "step_seconds"],
