@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     )
     from bnexp.config.schema import Config
     from bnexp.config.search import load_search
-    from bnexp.config.spec import parse_spec
     from bnexp.config.sweep import load_run, load_sweep
 
 __all__ = [
@@ -47,7 +46,6 @@ __all__ = [
     "load_text",
     "name_cell",
     "network_spec",
-    "parse_spec",
     "recorded_metrics",
     "resolve",
     "steps_per_epoch",
@@ -80,7 +78,6 @@ __getattr__ = lazy_names(
             "weight_decay",
         ],
         "schema": ["Config"],
-        "spec": ["parse_spec"],
         "search": ["load_search"],
         "sweep": ["load_run", "load_sweep"],
     },

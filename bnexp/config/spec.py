@@ -11,7 +11,7 @@ import difflib
 import re
 from decimal import Decimal
 
-from bnexp.config.scalars import ScalarValue, read_scalar
+from bnexp.config.scalars import read_scalar
 from bnexp.errors import ConfigError
 
 #: Values of one axis.
@@ -25,22 +25,13 @@ _EXACT = decimal.Context(prec=40, Emax=100_000, Emin=-100_000)
 _ROUNDED = decimal.Context(prec=12, Emax=100_000, Emin=-100_000)
 
 
-def parse_spec(text: str) -> tuple[ScalarValue, ...]:
-    """Return the values of an axis given as text.
-
-    ``logspace`` is ``logspace(0, -4, 16)``; ``logspace(A, B, N)`` or ``logspace:A:B:N`` are N
-    powers of ten from 10^A to 10^B, evenly spaced in the exponent, and ``linspace`` N numbers from
-    A to B (N = 1 gives the first). Anything else is a list with commas, read as YAML scalars.
-    Raises ``ConfigError`` for a malformed text, N out of range, or numbers that are not finite.
-    """
-    spaced = parse_space(text)
-    return spaced if spaced is not None else tuple(read_scalar(piece) for piece in split_list(text))
-
-
 def parse_space(text: str) -> tuple[float, ...] | None:
     """Return the numbers of a ``logspace`` or ``linspace``, or None when the text is neither.
 
-    Raises ``ConfigError`` as ``parse_spec`` does.
+    ``logspace`` is ``logspace(0, -4, 16)``; ``logspace(A, B, N)`` or ``logspace:A:B:N`` are N
+    powers of ten from 10^A to 10^B, evenly spaced in the exponent, and ``linspace`` N numbers from
+    A to B (N = 1 gives the first). Raises ``ConfigError`` for a malformed one, N out of range, or
+    numbers that are not finite.
     """
     text = text.strip()
     match = _SPACE.fullmatch(text)

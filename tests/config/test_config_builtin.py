@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from bnexp.config import load_config, network_spec, parse_spec, steps_per_epoch, total_steps
+from bnexp.config import load_config, network_spec, steps_per_epoch, total_steps
 from bnexp.config.load import BUILTIN
+from bnexp.config.spec import parse_space
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 FIG_6_18 = [CONFIGS / "fig6-18.yaml", CONFIGS / "fig6-18-digits.yaml", None]
@@ -25,7 +26,7 @@ def test_every_config_loads_and_is_named_after_its_file(path):
 def test_the_protocol_of_the_figure(path):
     config = load_config(path)
     assert config.sweep.axes == {
-        "init.scale": parse_spec("logspace"),
+        "init.scale": parse_space("logspace"),
         "norm.kind": ("batch", "none"),
     }
     assert (config.plot.panel, config.plot.arm) == ("init.scale", "norm.kind")
