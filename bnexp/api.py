@@ -45,13 +45,12 @@ def run(
     ``address`` are as for ``sweep``.
 
     ``config`` is a ``Config``, the path of a YAML file, or a mapping of what such a file says; its
-    sweep is left out. ``overrides`` are
-    texts such as ``"optimizer.lr=0.1"``. Results go to ``output``, by default
-    ``results/<name>-<hash>`` in the working folder; ``fresh`` sets an older folder aside under a
-    numbered name. ``rerun`` ("failed", "diverged" or "all") trains such runs again, although they
-    are finished; a run that failed is trained again anyway. ``data_dir`` is where datasets are
-    looked for first. ``strict`` refuses to go on from work of other versions. ``watcher`` is told
-    of progress; without one nothing is printed.
+    sweep is left out. ``overrides`` are texts such as ``"optimizer.lr=0.1"``. Results go to
+    ``output``, by default ``results/<name>-<hash>`` in the working folder; ``fresh`` sets an older
+    folder aside under a numbered name. ``rerun`` ("failed", "diverged" or "all") trains such runs
+    again, although they are finished; a run that failed is trained again anyway. ``data_dir`` is
+    where datasets are looked for first. ``strict`` refuses to go on from work of other versions.
+    ``watcher`` is told of progress; without one nothing is printed.
 
     A run that diverges, or fails, is in the results with that status. Raises ConfigError,
     DatasetError, ResultsError (the folder is in use, damaged, or another question's), OutputError,
@@ -88,16 +87,16 @@ def sweep(
 ) -> Results:
     """Train all cells of a sweep on worker processes and return their results.
 
-    ``config`` is as for ``run``, or None for the built-in one (initial
-    scales on the embedded digits), whose own axes give way to those named here. ``axes`` maps
-    config keys to their values (a list, an array, a list of lists of layers) or to a SPEC such as
-    ``"logspace(0, -4, 16)"``. ``weights`` are the values of ``init.scale``; where that is the only
-    axis, batch norm is compared with none. Every cell is trained with ``seeds`` seeds from ``seed``
-    on. ``jobs`` is the number of workers (default: the cores available; 0 trains in this process).
-    No ``__main__`` guard is needed, and workers are kept for a minute, for a sweep that follows.
-    ``engine`` is "local" (worker processes), "inline" (this process) or "dask": the cluster whose
-    scheduler is at ``address``, on all of it unless ``jobs`` says how many stacks at once, or
-    without an address one made here for the purpose.
+    ``config`` is as for ``run``, or None for the built-in one (initial scales on the embedded
+    digits), whose own axes give way to those named here. ``axes`` maps config keys to their values
+    (a list, an array, a list of lists of layers) or to a SPEC such as ``"logspace(0, -4, 16)"``.
+    ``weights`` are the values of ``init.scale``; where that is the only axis, batch norm is
+    compared with none. Every cell is trained with ``seeds`` seeds from ``seed`` on. ``jobs`` is the
+    number of workers (default: the cores available; 0 trains in this process). No ``__main__``
+    guard is needed, and workers are kept for a minute, for a sweep that follows. ``engine`` is
+    "local" (worker processes), "inline" (this process) or "dask": the cluster whose scheduler is at
+    ``address``, on all of it unless ``jobs`` says how many stacks at once, or without an address
+    one made here for the purpose.
 
     The results are those of the whole folder: cells of earlier sweeps of the same question are
     among them. For the rest, and for what is raised, see ``run``; ClusterError, too, where a

@@ -54,11 +54,10 @@ def train_stack(
 
     Yields after each epoch until every run has ended, or up to the epoch ``pause``. ``should_stop``
     is asked before every update; once it says yes the generator returns, and what is unfinished
-    stays so. A run diverges when its
-    loss (cross-entropy plus penalties) or an evaluated loss is not finite: it keeps its records,
-    gets none after, and the others' bits do not change. A run with ``training.patience`` is stopped
-    after so many records in which what it monitors was no better. Large images are worked on by
-    ``threads`` threads, which changes no bit.
+    stays so. A run diverges when its loss (cross-entropy plus penalties) or an evaluated loss is
+    not finite: it keeps its records, gets none after, and the others' bits do not change. A run
+    with ``training.patience`` is stopped after so many records in which what it monitors was no
+    better. Large images are worked on by ``threads`` threads, which changes no bit.
     """
     with np.errstate(all="ignore"):
         stack = TrainingStack(runs, dataset, states or {}, fingerprint, threads)
