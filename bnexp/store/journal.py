@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import json
 import os
+import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -82,7 +83,7 @@ class Lines:
         self.path = path
         with _reading(path):
             try:
-                self._file = os.open(path, os.O_RDONLY)
+                self._file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
             except FileNotFoundError:
                 self._file = os.open(os.devnull, os.O_RDONLY)
         self._close = weakref.finalize(self, os.close, self._file)
@@ -136,7 +137,7 @@ class Lines:
     def _read(self, start: int, size: int) -> bytes:
         line = b""
         try:
-            line = os.pread(self._file, size, start)
+            line = _read_at(self._file, size, start)
         except OSError:
             if self._content is None:
                 raise
@@ -150,6 +151,17 @@ _settled: deque[weakref.ref[Lines]] = deque()
 def _forget(lines: weakref.ref[Lines]) -> None:
     with contextlib.suppress(ValueError):  # it is held in memory
         _settled.remove(lines)
+
+
+def _seek_and_read(file: int, size: int, start: int) -> bytes:
+    with _seeking:
+        os.lseek(file, start, os.SEEK_SET)
+        return os.read(file, size)
+
+
+_seeking = threading.Lock()
+#: Reads at a place, whatever other threads read; Windows has no ``pread``.
+_read_at: Callable[[int, int, int], bytes] = getattr(os, "pread", _seek_and_read)
 
 
 class Journal:

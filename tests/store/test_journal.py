@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -242,3 +243,21 @@ def test_a_line_that_is_being_written_is_not_there_yet(
         journal, "open", lambda *_, **__: io.BufferedReader(Growing()), raising=False
     )
     assert read_journal(path) == [{"n": 1}]
+
+
+def test_threads_that_read_without_pread_do_not_disturb_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "_read_at", journal._seek_and_read)
+    content = (encode_entry({"number": number, "text": "x" * number}) for number in range(50))
+    (tmp_path / NAME).write_bytes(b"".join(content))
+    lines = journal.Lines(tmp_path / NAME)
+    places = [(place.start, place.size) for _, place in lines.entries()]
+
+    def read(number: int) -> int:
+        found: int = lines.entry(*places[number])["number"]
+        return found
+
+    numbers = [n % 50 for n in range(2000)]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(read, numbers)) == numbers
