@@ -62,7 +62,7 @@ def test_running_metrics_and_running_statistics(monkeypatch: pytest.MonkeyPatch,
     expected: list[dict[str, tuple[float, float]]] = []
     update, evaluate = TrainingStack.update, TrainingStack.evaluate
 
-    def follow_update(self: TrainingStack, epoch: int, batch: Batch) -> None:
+    def follow_update(self: TrainingStack, batch: Batch) -> None:
         theta = self.network.theta[0]
         logits, seen = logits_of(spec, theta, batch.gather()[0].T, eps=1e-3)
         loss, accuracy = measure(logits, batch.labels[0], smoothing=0.1)
@@ -70,7 +70,7 @@ def test_running_metrics_and_running_statistics(monkeypatch: pytest.MonkeyPatch,
         for k, new in enumerate(seen):
             mean, var = [0.6 * m + 0.4 * n for m, n in zip(moments[k], new, strict=True)]
             moments[k] = (mean, var)
-        update(self, epoch, batch)
+        update(self, batch)
 
     def follow_evaluation(self: TrainingStack, *arguments: Any) -> bool:
         theta, sizes = self.network.theta[0], np.array([size for *_, size in steps])

@@ -71,9 +71,9 @@ class TrainingLoss:
         self.loss, self.counts = loss, counts
         self._blocks: dict[tuple[int, ...], _Block] = {}
 
-    def start(self, labels: Labels, batch_size: int) -> None:
+    def start(self, labels: Labels) -> None:
         """Take the labels (K or 1, N) of the batches to come, of which the last may be smaller."""
-        self._labels, self._batch_size = labels, batch_size
+        self._labels = labels
         self._position = self._step = self._collected = self._end = 0
 
     @property

@@ -112,11 +112,11 @@ class TrainingStack:
         self.new_records: dict[str, Record] = {}
         self.network.start_epoch(epoch)
         batches = self.batches.epoch(epoch)
-        self.loss.start(batches.labels, self.training.batch_size)
+        self.loss.start(batches.labels)
         for index, batch in enumerate(batches):
             if should_stop():
                 return False
-            self.update(epoch, batch)
+            self.update(batch)
             first = self.first_step and index == 0
             if first or self.loss.is_full or self.step == self.last_step:
                 self._settle(epoch, batch.indices.shape[1])
@@ -126,7 +126,7 @@ class TrainingStack:
                 break
         return self.first_step or self.evaluate(epoch + 1, should_stop)
 
-    def update(self, epoch: int, batch: Batch) -> None:
+    def update(self, batch: Batch) -> None:
         """Make one update of every run on its batch."""
         self.network.start_step(self.step, self.last_step)
         self.step += 1

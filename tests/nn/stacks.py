@@ -115,7 +115,7 @@ class OneBatch:
 
     def measure(self, logits: Array, labels: Array) -> tuple[Array, Array]:
         """Return the losses (K,) and right answers (K,); overwrite logits with the gradient."""
-        self.loss.start(labels, labels.shape[1])
+        self.loss.start(labels)
         self._gradient = self.loss.gradient(logits)
         losses, right = self.loss.collect()
         return losses[:, 0], right[:, 0]

@@ -220,7 +220,7 @@ def test_many_batches_are_each_measured_as_alone(
         logits = np.round(2 * logits)
         logits[2, :, 150] = np.nan
     loss = TrainingLoss(SoftmaxCrossEntropy(smoothing))
-    loss.start(labels, size)
+    loss.start(labels)
     found = []
     for start in range(0, count, size):
         part = slice(start, start + size)
@@ -242,7 +242,7 @@ def test_many_batches_are_each_measured_as_alone(
 
 def test_losses_must_be_collected_before_there_are_more() -> None:
     loss = TrainingLoss(SoftmaxCrossEntropy())
-    loss.start(np.zeros((1, 6), np.intp), 4)
+    loss.start(np.zeros((1, 6), np.intp))
     loss.gradient(np.zeros((1, 2, 4)))
     with pytest.raises(RuntimeError, match="have not been collected"):
         loss.gradient(np.zeros((1, 2, 2)))
@@ -250,7 +250,7 @@ def test_losses_must_be_collected_before_there_are_more() -> None:
 
 def test_without_counting_no_answer_is_right() -> None:
     loss = TrainingLoss(SoftmaxCrossEntropy(), counts=False)
-    loss.start(np.zeros((1, 4), np.intp), 4)
+    loss.start(np.zeros((1, 4), np.intp))
     loss.gradient(np.zeros((1, 2, 4)))
     losses, right = loss.collect()
     assert losses[0, 0] == pytest.approx(4 * math.log(2))
