@@ -174,7 +174,7 @@ def test_a_worker_started_again_at_the_same_address_is_another(tmp_path: Path) -
 def test_a_bell_that_never_rings_costs_half_a_second(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bnexp.engines.dask.desk.Desk._ring", lambda *_: None)
+    monkeypatch.setattr("bnexp.engines.dask.mail.Mail.ring", lambda *_: None)
     plan = make_plan(AXES)
     assert bits(train(stacks_of(plan, 2), cluster.address)) == bits(inline(stacks_of(plan)))
 

@@ -122,8 +122,8 @@ def test_a_bell_after_the_sweep_is_not_answered() -> None:
     async def sweep() -> None:
         desk = Desk(client, [], Workplace(), tell=lambda _: None)
         await desk.run()
-        desk._ring((0, "here"))
-        assert not desk._calls
+        desk.mail.ring((0, "here"))
+        assert not desk.mail._collections
 
     asyncio.run(sweep())
 

@@ -30,8 +30,9 @@ from bnexp.engines.base import (
     failures,
 )
 from bnexp.engines.dask import remote
-from bnexp.engines.dask.slots import Slots, Work, words
-from bnexp.engines.dask.travel import explain, of_worker, other_versions, pack
+from bnexp.engines.dask.mail import CALL_SECONDS, FAILED_CALL, HALT_SECONDS, Mail
+from bnexp.engines.dask.slots import Slots, Work
+from bnexp.engines.dask.travel import of_worker, other_versions, pack
 from bnexp.engines.messages import decode_error
 from bnexp.errors import ClusterError
 from bnexp.plan.work import Stack
@@ -39,17 +40,12 @@ from bnexp.store.checkpoints import write_states
 
 #: How often the driver looks which workers are there, and empties mailboxes without being called.
 _LOOK_SECONDS = 0.5
-#: A call of a worker, or of the scheduler, that takes longer has failed.
-_CALL_SECONDS = 10.0
 #: Seconds without the scheduler, after which the sweep ends.
 _LOST_SECONDS = 10.0
 #: Seconds without any worker, after which the driver says that it waits.
 _ALONE_SECONDS = 1.0
-#: After the stop flag: to reach the workers, and for them to end an epoch and say so.
-_HALT_SECONDS = 0.3
+#: After the stop flag: for the workers to end an epoch and say so.
 _SECONDS_TO_STOP = 0.8
-#: What a call raises that reaches nobody.
-_FAILED_CALL = (OSError, asyncio.TimeoutError)
 
 
 class Desk:
@@ -81,31 +77,24 @@ class Desk:
         self.slots = Slots(client, self.topic, most)
         self.failure: BaseException | None = None
         self.is_halted = False
-        self._is_over = False
+        self.mail = Mail(client, self.topic, hear=self._hear, lose=self._lose_all, run=self._beside)
         self._wake = asyncio.Event()
-        #: The session at each worker's address, and the number of its last news.
-        self._heard: dict[str, tuple[str, int]] = {}
-        self._calls: dict[str, asyncio.Task[None]] = {}
-        self._rung: set[str] = set()
         self._others: set[str] = set()
         self._accompanied = time.monotonic()
 
     async def run(self) -> None:
         """Have all stacks trained. Raises BnexpError where the sweep cannot go on."""
-        self.client.subscribe_topic(self.topic, self._ring)
+        self.client.subscribe_topic(self.topic, self.mail.ring)
         self._fill_slots()
-        watch = asyncio.create_task(self._guarded(self._watch))
+        watch = self._beside(self._watch)
         try:
             while (self.waiting or self.out) and not self.is_halted and not self.failure:
                 await self._nap(1.0)
             if self.is_halted:
                 await self._halt()
         finally:
-            self._is_over = True
-            beside = [watch, *self._calls.values()]
-            for task in beside:
-                task.cancel()
-            await asyncio.gather(*beside, return_exceptions=True)
+            watch.cancel()
+            await asyncio.gather(watch, self.mail.close(), return_exceptions=True)
             await self._leave()
         if self.failure:
             raise self.failure
@@ -121,67 +110,18 @@ class Desk:
             await asyncio.wait_for(self._wake.wait(), seconds)
         self._wake.clear()
 
-    async def _guarded(self, work: Callable[..., Awaitable[None]], *arguments: Any) -> None:
-        """Keep the first error of something that runs beside, for ``run`` to raise."""
-        try:
-            await work(*arguments)
-        except Exception as error:
-            self.failure = self.failure or error
-        finally:
-            self._wake.set()
+    def _beside(self, work: Callable[..., Awaitable[None]], *given: Any) -> asyncio.Task[None]:
+        """Run something beside; its error, if it is the first one, is for ``run`` to raise."""
 
-    async def _call(self, address: str, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Call a function on one worker. Raises OSError, TimeoutError, and what it raises."""
-        call = self.client.run(function, *arguments, workers=[address], on_error="return")
-        try:
-            answers = await asyncio.wait_for(call, _CALL_SECONDS)
-        except RuntimeError as error:  # of a client that has given up
-            raise OSError(str(error)) from error
-        answer = answers.get(address, OSError("no answer"))
-        if isinstance(answer, BaseException):
-            raise answer
-        return answer
+        async def guarded() -> None:
+            try:
+                await work(*given)
+            except Exception as error:
+                self.failure = self.failure or error
+            finally:
+                self._wake.set()
 
-    async def _tell_all(self, function: Callable[[str], None]) -> None:
-        """Call a function on all workers that have said something."""
-        workers = list(self._heard)
-        call = self.client.run(function, self.topic, workers=workers, on_error="return")
-        await asyncio.wait_for(call, _HALT_SECONDS)
-
-    def _ring(self, event: tuple[float, str]) -> None:
-        """Hear a worker's bell."""
-        self._collect_soon(event[1])
-
-    def _collect_soon(self, address: str) -> None:
-        if self._is_over:
-            # A slot that began meanwhile is to see that it is cancelled: told that nothing is
-            # left it would end like any other, and leave its session, which nobody drops.
-            return
-        self._rung.add(address)
-        if address not in self._calls:
-            call = self._guarded(self._collect, address)
-            self._calls[address] = asyncio.create_task(call)
-
-    async def _collect(self, address: str) -> None:
-        """Empty a worker's mailbox, for as long as its bell rings."""
-        try:
-            while address in self._rung:
-                self._rung.discard(address)
-                name, heard = self._heard.get(address, ("", 0))
-                call = words("collect", self.topic, name, heard)
-                session, found = await self._call(address, eval, call)
-                if session != name:
-                    self._heard[address] = (session, 0)
-                    self._lose([slot for slot in self.out if slot[0] == address])
-                for news in found:
-                    await self._hear(address, news)
-                    self._heard[address] = (session, news.number)
-        except _FAILED_CALL:
-            self._rung.discard(address)  # gone, or collected from at the next look
-        except ImportError as error:
-            raise explain(error, f"the Dask worker at {address}") from error
-        finally:
-            self._calls.pop(address, None)
+        return asyncio.create_task(guarded())
 
     async def _hear(self, address: str, news: remote.News) -> None:
         slot = (address, news.slot)
@@ -219,14 +159,14 @@ class Desk:
         if work is None:
             if not self.waiting:
                 await self.slots.drop_others()
-            await self._call(address, remote.give, self.topic, slot, None)
+            await self.mail.call(address, remote.give, self.topic, slot, None)
             await self._ask_to_share()
             return
         self.out[address, slot] = work
         taken = False
         try:
             task = pack(work.stack, self.workplace, facts_of(work.stack.runs[0].config.data))
-            taken = await self._call(address, remote.give, self.topic, slot, task)
+            taken = await self.mail.call(address, remote.give, self.topic, slot, task)
         finally:
             if not taken and (address, slot) in self.out:
                 del self.out[address, slot]
@@ -237,8 +177,8 @@ class Desk:
         left = {s: w.stack.seconds for s, w in self.out.items() if len(w.stack.runs) > 1}
         if left and not self.waiting and self.workplace.checkpoints:
             address, slot = max(left, key=left.__getitem__)
-            with contextlib.suppress(*_FAILED_CALL):  # who is gone will be missed
-                await self._call(address, remote.share, self.topic, slot)
+            with contextlib.suppress(*FAILED_CALL):  # who is gone will be missed
+                await self.mail.call(address, remote.share, self.topic, slot)
 
     async def _take_over(self, slot: tuple[str, str], event: HandedOver) -> None:
         """Have runs trained elsewhere that a slot has let go; their states came before."""
@@ -282,6 +222,10 @@ class Desk:
         for event in failures(work.stack.runs, message):
             self._end(event)
 
+    def _lose_all(self, address: str) -> None:
+        """Take back what was out with the worker that was at this address before."""
+        self._lose([slot for slot in self.out if slot[0] == address])
+
     def _lose(self, slots: Sequence[tuple[str, str]]) -> None:
         """Take back what was out with workers that are gone."""
         for slot in slots:
@@ -296,8 +240,8 @@ class Desk:
         while True:
             self.tend()
             try:
-                threads = await asyncio.wait_for(self.client.nthreads(), _CALL_SECONDS)
-            except (*_FAILED_CALL, RuntimeError):
+                threads = await asyncio.wait_for(self.client.nthreads(), CALL_SECONDS)
+            except (*FAILED_CALL, RuntimeError):
                 if self.client.status == "closed" or time.monotonic() - seen > _LOST_SECONDS:
                     raise ClusterError("the scheduler of the Dask cluster is gone") from None
             else:
@@ -316,21 +260,21 @@ class Desk:
         await self.slots.check()
         self._fill_slots()
         for address in threads:
-            self._collect_soon(address)
+            self.mail.collect_soon(address)
 
     async def _halt(self) -> None:
         """Set the workers' stop flags and hear their last news."""
-        with contextlib.suppress(*_FAILED_CALL, RuntimeError):
-            await self._tell_all(remote.halt)
+        with contextlib.suppress(*FAILED_CALL, RuntimeError):
+            await self.mail.tell_all(remote.halt)
         deadline = time.monotonic() + _SECONDS_TO_STOP
         while self.out and not self.failure and time.monotonic() < deadline:
             for address in {address for address, _ in self.out}:
-                self._collect_soon(address)
+                self.mail.collect_soon(address)
             await self._nap(0.05)
 
     async def _leave(self) -> None:
         """Take everything of this sweep from the cluster, where it still answers."""
-        with contextlib.suppress(*_FAILED_CALL, RuntimeError):
+        with contextlib.suppress(*FAILED_CALL, RuntimeError):
             self.client.unsubscribe_topic(self.topic)
-            await self._tell_all(remote.forget)
-            await asyncio.wait_for(self.slots.cancel(), _HALT_SECONDS)
+            await self.mail.tell_all(remote.forget)
+            await asyncio.wait_for(self.slots.cancel(), HALT_SECONDS)
