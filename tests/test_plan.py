@@ -129,10 +129,10 @@ def test_what_has_no_effect_is_not_in_the_id(one, other):
 
 
 GOLDEN = {
-    "book": "3bc2b1eef0fd513f",
-    "plain": "44ecd2032d13198e",
-    "momentum": "228c995190054b5a",
-    "test": "c20698ca3deb246f",
+    "book": "f42ca7634ca380a9",
+    "plain": "4cd15f148892f99d",
+    "momentum": "e2002d5e29d391bb",
+    "test": "592b8e528028fd44",
 }
 
 

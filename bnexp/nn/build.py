@@ -14,7 +14,7 @@ from bnexp.nn.dense import Dense
 from bnexp.nn.dropout import Dropout
 from bnexp.nn.examples import ExampleDense, Examples
 from bnexp.nn.layer import Array, Layer, Workspace
-from bnexp.nn.norms import build_norm
+from bnexp.nn.norms import BatchNorm, build_norm
 from bnexp.nn.pool import Pool
 from bnexp.nn.reshape import Flatten
 
@@ -44,20 +44,27 @@ def build_layers(
             layers.append(_weighted(layer, workspace, ordinal, examples))
             ordinal += 1
         elif isinstance(layer, describe.Norm):
-            layers.append(
-                build_norm(
-                    workspace,
-                    layer,
-                    eps=numbers.eps,
-                    momentum=numbers.momentum,
-                    seeds=numbers.seeds,
-                )
+            norm = build_norm(
+                workspace,
+                layer,
+                eps=numbers.eps,
+                momentum=numbers.momentum,
+                seeds=numbers.seeds,
             )
+            _fold(layers, norm)
+            layers.append(norm)
         elif isinstance(layer, describe.Dropout):
             layers.append(_dropout(layer, workspace, numbers))
         else:
             layers.append(_plain(layer, workspace))
     return layers
+
+
+def _fold(layers: Sequence[Layer], norm: Layer) -> None:
+    """Let the layer right before a batch norm do its work in evaluation."""
+    before = layers[-1] if layers else None
+    if isinstance(norm, BatchNorm) and isinstance(before, Dense | ExampleDense):
+        before.norm, norm.is_folded = norm, True
 
 
 def _weighted(

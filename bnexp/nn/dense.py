@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnexp.nn.layer import Array, Layer, Workspace
+from bnexp.nn.norms import BatchNorm
 
 
 class Dense(Layer):
@@ -14,6 +15,8 @@ class Dense(Layer):
     Backward: dW = dy x^T, db = sum of dy over the batch, dx = W^T dy; the first layer of a network
     computes no dx. An input whose axis 0 is 1 is shared by all runs. An input with fewer than I
     features stands for one with zeros after them: products with zeros are left out.
+
+    A batch ``norm`` right after it is folded into W and b in evaluation.
     """
 
     def __init__(
@@ -24,6 +27,7 @@ class Dense(Layer):
         if bias:
             self.others["b"] = (units, 1)
         self.bias = bias
+        self.norm: BatchNorm | None = None
         self.first = ordinal == 0
         # Neighbours alternate between two shared arrays, which therefore stay in the cache.
         self.slot = str(ordinal % 2)
@@ -35,23 +39,25 @@ class Dense(Layer):
 
     def forward(self, x: Array, train: bool) -> Array:
         """Return W x + b; in training, keep x for the backward pass."""
-        W = self.params["W"]
+        W, b = self.params["W"], self.params.get("b")
+        if x.shape[1] < W.shape[2]:
+            W = W[..., : x.shape[1]]
         shape = (W.shape[0], W.shape[1], x.shape[2])
         if train:
             self.x = x
             y = self.buffer("y", shape)
         else:
             y = self.workspace.array("evaluation", self.slot, shape)
+            if self.norm is not None:
+                W, b = self.norm.fold(W, b, self.workspace.array("evaluation", "W", W.shape))
         if self.first:
             # Examples come as rows, which are best for dW; columns are for W x, by a sixth.
             columns = self.buffer("x", x.shape)
             np.copyto(columns, x)
             x = columns
-        if x.shape[1] < W.shape[2]:
-            W = W[..., : x.shape[1]]
         np.matmul(W, x, out=y)
-        if self.bias:
-            np.add(y, self.params["b"], out=y)
+        if b is not None:
+            np.add(y, b, out=y)
         return y
 
     def backward(self, dy: Array) -> Array | None:

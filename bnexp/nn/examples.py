@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnexp.nn.layer import Array, Layer, Workspace
+from bnexp.nn.norms import BatchNorm
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,9 @@ class ExampleDense(Layer):
     Parameters: Z (O, N), the outputs without bias, and the bias b (O, 1). Where other examples
     will be evaluated there is C (N, O), too, such that W = W_0 + C^T X, moved by the same rule.
 
-    ``forward`` takes the numbers of training examples, (K or 1, B) or a slice, or other examples
-    as they are, (1, I, B).
+    ``forward`` takes the numbers of training examples (K or 1, B) in training; in evaluation a
+    slice of them, or other examples as they are, (1, I, B). A batch ``norm`` right after is folded
+    in, as in ``Dense``.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class ExampleDense(Layer):
         if examples.others:
             self.others["C"] = (len(self.x), units)
         self.bias, self.keeps_weights = bias, examples.others
+        self.norm: BatchNorm | None = None
         self.W_0: Array | None = None
 
     def set_weights(self, runs: NDArray[np.intp], unit: Array, scale: Array) -> None:
@@ -76,18 +79,24 @@ class ExampleDense(Layer):
 
     def forward(self, x: Array | slice, train: bool) -> Array:
         """Return the outputs (K, O, B); in training, remember which examples they belong to."""
-        Z = self.params["Z"]
+        b = self.params.get("b")
         if isinstance(x, slice):
-            y = self._output(len(self.x[x]), train)
-            np.copyto(y, Z[..., x])
-        elif np.issubdtype(x.dtype, np.integer):
+            Z = self.params["Z"][..., x]
+            y = self._output(Z.shape[2], train)
+            if self.norm is None:
+                np.copyto(y, Z)
+            else:
+                y, b = self.norm.fold(Z, b, y)
+        elif train:
             self.indices = x
             y = self._look_up(x, self._output(x.shape[1], train))
         else:
-            y = self._output(x.shape[2], train)
-            np.matmul(self.weights_now(), x, out=y)
-        if self.bias:
-            np.add(y, self.params["b"], out=y)
+            W = self.weights_now()
+            if self.norm is not None:
+                W, b = self.norm.fold(W, b, W)
+            y = np.matmul(W, x, out=self._output(x.shape[2], train))
+        if b is not None:
+            np.add(y, b, out=y)
         return y
 
     def backward(self, dy: Array) -> None:

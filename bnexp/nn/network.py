@@ -94,7 +94,8 @@ class Network:
     def forward(self, x: Array | slice, train: bool) -> Array:
         """Map examples (K or 1, I, B) to logits (K, C, B).
 
-        With ``examples``, numbers of these, (K or 1, B) or a slice, stand for training examples.
+        With ``examples``, training examples are given by their numbers: (K or 1, B) in training, a
+        slice in evaluation.
         """
         y: Any = x
         if len(self.input_shape) == 3 and isinstance(x, np.ndarray):

@@ -22,7 +22,7 @@ from bnexp.describe import BATCH_NORMS, CENTRING_NORMS, Conv, Dropout, NetworkSp
 from bnexp.plan.evaluations import evaluations, in_evaluation_mode
 
 #: Raised by one when a change of the trainer changes the bits of results.
-RESULT_FORMAT = 4
+RESULT_FORMAT = 5
 
 #: The numbers that each update rule and each schedule reads, beside lr and momentum.
 _NUMBERS: Mapping[str, tuple[str, ...]] = {

@@ -30,6 +30,9 @@ class BatchNorm(Norm):
     place, so that the variance is 0 exactly. The middle row saves a pass over the images, and
     r^2 < H var whatever they show, for the row is one of the H.
 
+    Evaluation is linear, so that a layer with weights right before can do it at no cost: it takes
+    its weights of evaluation from ``fold``, and this layer, ``is_folded``, gives x as it is.
+
     Backward, with s = 1 / sqrt(var + eps), h = (c - r) s, sums over the n numbers:
     dbeta = sum dy, dgamma = sum dy h. The mean and the variance depend on every x_j, so
     dx_i = gamma s (dy_i - 1/n sum_j dy_j - h_i 1/n sum_j dy_j h_j)
@@ -55,6 +58,7 @@ class BatchNorm(Norm):
         self.passes = (Pixels if len(self.shape) == 3 else Features)(workspace)
         self.population = Population() if statistics == "population" else None
         self.seen: Shape = ()
+        self.is_folded = False
         # Every array is as large as those beside it: repeating a number takes twice the time.
         one = np.ones((len(eps), *vector), workspace.dtype)
         self.eps = one * self.eps
@@ -85,7 +89,7 @@ class BatchNorm(Norm):
     def forward(self, x: Array, train: bool) -> Array:
         """Normalise by the batch (training; x is left as c) or by the values of evaluation."""
         if not train:
-            return self._evaluate(x)
+            return x if self.is_folded else self._evaluate(x)
         if x.shape != self.seen:
             self._prepare(x)
         self.c = self.passes.view(x)
@@ -116,6 +120,16 @@ class BatchNorm(Norm):
         self.write_gradient("gamma", self._gamma_gradient(dgamma, dbeta))
         self.write_gradient("beta", dbeta)
         return d.reshape(dy.shape)
+
+    def fold(self, W: Array, b: Array | None, out: Array) -> tuple[Array, Array]:
+        """Return weights (K, C, I), in ``out``, and a bias (K, C, 1) that normalise W x + b.
+
+        They give what evaluation makes of W x + b.
+        """
+        scale, shift = self._of_evaluation()
+        if b is not None:
+            shift += scale * b
+        return np.multiply(W, scale, out=out), shift
 
     @property
     def collecting(self) -> bool:
@@ -191,12 +205,17 @@ class BatchNorm(Norm):
     def _running_inverse_std(self) -> Array:
         return self.inverse_std(self.running_var)
 
-    def _evaluate(self, x: Array) -> Array:
+    def _of_evaluation(self) -> tuple[Array, Array]:
+        """Return scale and shift, each (K, C, 1), such that evaluation gives scale x + shift."""
         mean, inverse_std = self._values_of_evaluation()
         scale = self.times_gamma(inverse_std)
         shift = mean * -scale
         if "beta" in self.params:
             shift += self.params["beta"]
+        return scale, shift
+
+    def _evaluate(self, x: Array) -> Array:
+        scale, shift = self._of_evaluation()
         out = self.passes.view(x)
         self.passes.affine(out, scale, shift, out)
         return out.reshape(x.shape)
