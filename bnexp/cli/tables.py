@@ -60,6 +60,7 @@ def print_json(results: Results, pictures: Sequence[Path]) -> None:
     facts = {
         "folder": str(results.folder),
         "cells": results.cell_rows(),
+        **({"summary": results.summary_rows()} if results.has_seeds else {}),
         "pictures": [str(path) for path in pictures],
     }
     click.echo(json.dumps(facts, indent=2))

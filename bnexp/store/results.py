@@ -59,6 +59,21 @@ class Results:
         """Return one plain row per cell, with its status and final metrics: ``runs.csv``."""
         return [row for row, _ in self.each_cell()]
 
+    @property
+    def has_seeds(self) -> bool:
+        """Whether cells differ in their seeds."""
+        return any(cell.seed != self.cells[0].seed for cell in self.cells)
+
+    def summary_rows(self) -> list[dict[str, Any]]:
+        """Return one plain row for all seeds of a cell's values: the rows of ``summary.csv``.
+
+        Counts, and of each final metric its median, min, max, mean and standard deviation.
+        """
+        from bnexp.store.summary import by_values, summarise
+
+        axes, metrics = sorted(self.axes), self.metrics
+        return [summarise(rows, axes, metrics) for rows in by_values(self.cell_rows(), axes)]
+
     def each_cell(self) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
         """Yield for each cell its row of ``cell_rows`` and those of ``rows``.
 

@@ -19,10 +19,12 @@ from bnexp.environment import describe_environment
 from bnexp.files import atomic_file, remove_leftovers, write_atomically, writing
 from bnexp.store.results import Results
 from bnexp.store.search import SearchResults
+from bnexp.store.summary import by_values, summarise, summary_columns
 
-METRICS_CSV, RUNS_CSV, TRIALS_CSV, PLAN, ENVIRONMENT = (
+METRICS_CSV, RUNS_CSV, SUMMARY_CSV, TRIALS_CSV, PLAN, ENVIRONMENT = (
     "metrics.csv",
     "runs.csv",
+    "summary.csv",
     "trials.csv",
     "plan.yaml",
     "environment.json",
@@ -32,22 +34,41 @@ Rows = Iterable[Mapping[str, Any]]
 
 
 def write_views(results: Results) -> None:
-    """Write metrics.csv and runs.csv, and trials.csv of a search. Raises OutputError."""
+    """Write metrics.csv and runs.csv, and trials.csv of a search, or summary.csv of several seeds.
+
+    Raises OutputError.
+    """
     is_search = isinstance(results, SearchResults)
-    columns = [*(["trial"] if is_search else []), "run", *sorted(results.axes), "seed"]
-    measured = ["epoch", "step", *results.metrics]
+    axes, metrics = sorted(results.axes), results.metrics
+    columns = [*(["trial"] if is_search else []), "run", *axes, "seed"]
+    measured = ["epoch", "step", *metrics]
     # Row by row: all rows of a large sweep take much memory.
-    with (
-        _table(results.folder / METRICS_CSV, [*columns, *measured]) as each_record,
-        _table(results.folder / RUNS_CSV, [*columns, "status", *measured]) as each_run,
-    ):
-        for row, rows in results.each_cell():
-            each_run([row])
-            each_record(rows)
+    with contextlib.ExitStack() as tables:
+
+        def table(name: str, header: Sequence[str]) -> Callable[[Rows], None]:
+            return tables.enter_context(_table(results.folder / name, header))
+
+        each_record = table(METRICS_CSV, [*columns, *measured])
+        each_run = table(RUNS_CSV, [*columns, "status", *measured])
+        if results.has_seeds:
+            each_summary = table(SUMMARY_CSV, [*axes, *summary_columns(metrics)])
+        for group in by_values(_write_cells(results, each_run, each_record), axes):
+            if results.has_seeds:
+                each_summary([summarise(group, axes, metrics)])
     if isinstance(results, SearchResults):
         trials = results.trial_rows()
         with _table(results.folder / TRIALS_CSV, list(trials[0])) as each_trial:
             each_trial(trials)
+
+
+def _write_cells(
+    results: Results, each_run: Callable[[Rows], None], each_record: Callable[[Rows], None]
+) -> Iterator[Mapping[str, Any]]:
+    """Write the rows of every cell, and yield that of its run."""
+    for row, rows in results.each_cell():
+        each_run([row])
+        each_record(rows)
+        yield row
 
 
 def write_plan(results: Results) -> None:
@@ -59,7 +80,7 @@ def write_plan(results: Results) -> None:
 
 def remove_view_leftovers(folder: Path) -> None:
     """Delete views that a killed process left half written."""
-    for name in (METRICS_CSV, RUNS_CSV, TRIALS_CSV, PLAN, ENVIRONMENT):
+    for name in (METRICS_CSV, RUNS_CSV, SUMMARY_CSV, TRIALS_CSV, PLAN, ENVIRONMENT):
         remove_leftovers(folder, name)
 
 

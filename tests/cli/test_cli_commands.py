@@ -70,6 +70,7 @@ def test_sweep_prints_a_table_and_extends_what_is_there(call):
     more = call("sweep", "pair.yaml", "--jobs", "1", "--seeds", "2", "--json")
     assert more.json["folder"] == folder
     assert [cell["status"] for cell in more.json["cells"]] == ["done"] * 8
+    assert [row["seeds"] for row in more.json["summary"]] == [2] * 4
     assert more.stderr.splitlines() == [
         "4 of 8 runs are finished already",
         "8 of 8 runs are finished",

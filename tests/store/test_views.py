@@ -44,7 +44,7 @@ def test_an_extended_sweep_has_the_views_of_one_asked_at_once(
     whole = make_plan({"init.scale": [1.0, 0.1]}, seeds=3)
     assert sorted(seen) == sorted(whole.runs) == sorted(finished_runs(tmp_path / "extended"))
     fill(tmp_path / "at once", whole)
-    for name in ("metrics.csv", "runs.csv"):
+    for name in ("metrics.csv", "runs.csv", "summary.csv"):
         extended, at_once = (tmp_path / way / name for way in ("extended", "at once"))
         assert extended.read_bytes() == at_once.read_bytes()
 
