@@ -46,14 +46,20 @@ def train_search(
 
 @dataclass
 class _Search:
-    """Decides what a folder needs next. ``tried`` are the runs that this process trained."""
+    """Decides what a folder needs next.
+
+    ``tried`` are the runs that this process trained, ``before`` those that had failed before.
+    """
 
     folder: ResultsFolder
     watcher: Watcher
     tried: set[str] = field(default_factory=set)
+    before: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         """Take in trials that the folder holds beyond those asked for."""
+        ends = self.folder.results.runs
+        self.before = frozenset(run for run, end in ends.items() if end.status == "failed")
         config, held = self.folder.plan.config, len(self.folder.results.cells)
         if held > trial_count(config):
             self.watcher.note(
@@ -78,6 +84,12 @@ class _Search:
         self._settle(known, standing.pruned)
         if standing.work:
             return self._round(standing.work, standing.pause)
+        if left := trial_count(self.folder.plan.config) - len(self.folder.plan.cells):
+            self.watcher.note(
+                f"{left} trials follow from how those before them end, of which some failed: the "
+                "same command tries these again, and goes on"
+            )
+            return None
         reports = tuple(run for run in self._reports() if run.id not in failed)
         return self._round(reports, None) if reports else None
 
@@ -87,11 +99,16 @@ class _Search:
         return Round(runs, pause, tuple(self._report_data()))
 
     def _ask(self, known: Mapping[str, RunResult], failed: frozenset[str]) -> None:
-        """Ask for more trials where results decide about them and all before have ended."""
+        """Ask for more trials where results decide about them and all before have ended.
+
+        One that failed by bad luck would lead to others than it does when it is trained, so a trial
+        has to fail in two commands before the search goes on without it.
+        """
         plan: Plan = self.folder.plan
         config, total = plan.config, trial_count(plan.config)
+        lost = failed & self.before
         while len(plan.cells) < total and all(
-            run in failed or is_ended(known.get(run)) for run in plan.runs
+            run in lost or is_ended(known.get(run)) for run in plan.runs
         ):
             told = [
                 (dict(cell.values), objective_value(config.search, known.get(cell.run)))
@@ -148,5 +165,5 @@ class _Search:
         return [
             report_run(config, dict(ranked.cell.values))
             for ranked in chosen
-            if ranked.cell.report and results.report(ranked) is None
+            if ranked.cell.report and not is_ended(results.report(ranked))
         ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,15 @@ from sweeps import read_journal
 
 import bnexp
 from bnexp import driver, searching
+from bnexp.cli.tables import refuse_failed
 from bnexp.config import load_text
 from bnexp.driver import Watcher
 from bnexp.engines import InlineEngine, Progress, inline, supply, work
 from bnexp.engines.base import RunEnded, needed_examples
-from bnexp.errors import ConfigError, DatasetError, ResultsError
+from bnexp.errors import ConfigError, DatasetError, ResultsError, RunsFailedError
 from bnexp.records import RunResult
-from bnexp.store.journal import NAME
+from bnexp.store.journal import NAME, encode_entry
+from bnexp.store.results import load_results
 from bnexp.store.search import SearchResults
 from bnexp.train import train_stack
 from bnexp.trials.draw import draw_values
@@ -250,13 +253,13 @@ def test_a_search_block_changes_no_run_and_no_sweep(tmp_path: Path) -> None:
 
 
 class FailOnce(InlineEngine):
-    """Fails the second run that it is given."""
+    """Fails the second run that it is given, or the only one."""
 
     done = False
 
     def train(self, stacks: Any, stop: Any) -> Any:
         runs = [run for stack in stacks for run in stack.runs]
-        victim = None if FailOnce.done else runs[1].id
+        victim = None if FailOnce.done else runs[:2][-1].id
         FailOnce.done = True
         left = [
             dataclasses.replace(stack, runs=tuple(r for r in stack.runs if r.id != victim))
@@ -279,13 +282,56 @@ def test_a_failed_trial_ranks_last_and_is_tried_again(
         broken = search(tmp_path / "s", **changes)
     assert [r.result.status for r in broken.ranked if r.result].count("failed") == 1
     assert broken.ranked[0].value is not None
-    mended = search(tmp_path / "s", **changes)
-    if case == "tpe":
-        # Later trials were asked for when the failed one was the worst; they stay.
-        assert [cell.values for cell in mended.cells] == [cell.values for cell in broken.cells]
-        assert "failed" not in {status for status, _, _ in ends(mended).values()}
-    else:
-        assert views(tmp_path / "s") == views(tmp_path / "whole")
+    # Trials that follow from how others end are not asked for while one of these has failed.
+    assert len(broken.cells) == (5 if case == "tpe" else 12)
+    search(tmp_path / "s", **changes)
+    assert views(tmp_path / "s") == views(tmp_path / "whole")
+
+
+def test_tpe_goes_on_without_a_trial_that_fails_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes: list[str] = []
+    listen = Watcher()
+    monkeypatch.setattr(listen, "note", notes.append)
+    for count in (5, 12):
+        monkeypatch.setattr(FailOnce, "done", False)
+        with monkeypatch.context() as patch:
+            patch.setattr(inline, "InlineEngine", FailOnce)
+            document = search_document(**CASES["tpe"])
+            found = bnexp.search(document, jobs=0, output=tmp_path / "s", watcher=listen)
+        assert len(found.cells) == count
+        assert [end[0] for end in ends(found).values()].count("failed") == 1
+    assert notes == [
+        "7 trials follow from how those before them end, of which some failed: the same command "
+        "tries these again, and goes on"
+    ]
+
+
+def test_a_report_that_failed_is_made_again(tmp_path: Path) -> None:
+    changes: dict[str, Any] = {"evaluate__test": "all"}
+    whole = search(tmp_path / "whole", **changes)
+    shutil.copytree(tmp_path / "whole", tmp_path / "s")
+    report = whole.ranked[0].cell.report
+    assert report is not None
+    entries = [
+        {"result": RunResult(report, "failed", (), 0, 0, message="out of luck").to_json()}
+        if entry.get("result", {}).get("run") == report
+        else entry
+        for entry in read_journal(tmp_path / "s" / NAME)
+    ]
+    (tmp_path / "s" / NAME).write_bytes(b"".join(map(encode_entry, entries)))
+    broken = load_results(tmp_path / "s")
+    with pytest.raises(RunsFailedError) as caught:
+        refuse_failed(broken)
+    best = whole.ranked[0].cell.trial
+    assert str(caught.value).splitlines() == [
+        "1 of 13 runs failed and are tried again by the same command:",
+        "  out of luck",
+        f"    trial {best}, measured on test examples",
+    ]
+    refuse_failed(search(tmp_path / "s", **changes))
+    assert views(tmp_path / "s") == views(tmp_path / "whole")
 
 
 def test_a_run_that_fails_after_a_rung_is_not_tried_for_ever(

@@ -32,11 +32,7 @@ class BarWatcher(Watcher):
     def start(self, plan: Plan, finished: int, epochs: int) -> None:
         """Show the bar, begun where the work begins."""
         self.grow(plan)
-        self.total, self.finished = max(len(plan.runs), plan.expected), finished
-        later = self.total - len(plan.runs)
-        epochs_of = {key: config.training.epochs for key, config in self.kinds.items()}
-        self.work = sum(epochs_of[run.stack_key] for run in plan.runs.values())
-        self.work += later * plan.config.training.epochs
+        self.finished = finished
         self.done = self.work * finished / self.total + epochs
         if finished:
             say(f"{finished} of {self.total} runs are finished already")
@@ -57,8 +53,15 @@ class BarWatcher(Watcher):
             )
 
     def grow(self, plan: Plan) -> None:
-        """Know how long each run of the plan is."""
+        """Know how many runs there are, and how long each is: of those to come, as the config."""
         self.runs, self.kinds = plan.runs, plan.kinds
+        self.total = max(len(plan.runs), plan.expected)
+        later = self.total - len(plan.runs)
+        epochs_of = {key: config.training.epochs for key, config in self.kinds.items()}
+        self.work = sum(epochs_of[run.stack_key] for run in plan.runs.values())
+        self.work += later * plan.config.training.epochs
+        if self.bar is not None:
+            self.bar.total = self.work
 
     def progress(self, event: Progress) -> None:
         """Advance by an epoch of each of the stack's runs."""

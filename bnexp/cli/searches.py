@@ -28,6 +28,8 @@ from bnexp.trials.tpe import require_optuna
 
 #: Trials of the table.
 _BEST = 10
+#: Keys that add to a loss what says nothing of how well a network answers.
+_PENALTIES = frozenset(f"regularization.{name}" for name in ("l1", "l2", "lp", "p"))
 
 
 def note_search(config: Config) -> Iterator[str]:
@@ -44,6 +46,12 @@ def note_search(config: Config) -> Iterator[str]:
         yield (
             f"trials are chosen by {search.objective}, which says nothing of examples that were "
             "not trained on"
+        )
+    penalties = _PENALTIES & search.space.keys()
+    if search.objective.endswith("loss") and penalties:
+        yield (
+            f"{search.objective} has the penalty of {', '.join(sorted(penalties))} in it, so that "
+            "less of it looks better; rank by an accuracy where penalties are searched"
         )
 
 
@@ -171,9 +179,10 @@ def print_best(results: SearchResults, metric: str | None = None) -> None:
         click.echo(f"{more_trials} more are in {results.folder / TRIALS_CSV}")
     total, best = len(results.cells), results.ranked[0]
     if tested and best.value is not None and rows[0][tested[0]] is not None:
+        when = ", at its last record" if results.config.search.at == "best" else ""
         click.echo(
             f"trial {best.cell.trial} is the best of {total} by {results.objective}; "
-            f"its {tested[0]} was measured once, after the choice"
+            f"its {tested[0]} was measured once, after the choice{when}"
         )
 
 

@@ -51,7 +51,8 @@ def command(config: Path | None, as_json: bool, dry_run: bool, **options: Any) -
     loaded = load_sweep(config, **named)
     note_unused(loaded, config, named["overrides"])
     if not loaded.sweep.axes:
-        say("note: this config sweeps nothing; name what to vary with --axis or --weights")
+        more = "; `bnexp search` draws from its ranges" if loaded.search.space else ""
+        say(f"note: this config sweeps nothing; name what to vary with --axis or --weights{more}")
     for spec in (*(axis.partition("=")[2] for axis in named["axes"]), named["weights"] or ""):
         if what := explain_exponents(spec):
             say(f"note: {what}")

@@ -13,7 +13,9 @@ from bnexp.cli.pictures import grid_text
 from bnexp.cli.streams import say
 from bnexp.config import name_cell
 from bnexp.errors import RunsFailedError
+from bnexp.records import RunResult
 from bnexp.store.results import Results
+from bnexp.store.search import SearchResults
 from bnexp.store.views import RUNS_CSV
 
 #: A longer table is not printed.
@@ -33,22 +35,34 @@ def finish(results: Results, *, as_json: bool, pictures: Sequence[Path] = ()) ->
 
 def refuse_failed(results: Results) -> None:
     """Raise RunsFailedError when some runs failed."""
-    failed = [result for result in results.runs.values() if result.status == "failed"]
+    failed = list(_failed(results))
     if failed:
+        runs = {result.run for _, result in failed}
         raise RunsFailedError(
-            f"{len(failed)} of {len(results.runs)} runs failed and are tried again by the same "
+            f"{len(runs)} of {len(results.runs)} runs failed and are tried again by the same "
             "command:\n" + "\n".join(_failures(results))
         )
 
 
-def _failures(results: Results) -> Iterator[str]:
-    """Yield each reason, and below it the cells whose runs failed for it."""
-    cells: dict[str, list[str]] = {}
+def _failed(results: Results) -> Iterator[tuple[str, RunResult]]:
+    """Yield the name and the run of each cell that failed, and of each report on a chosen trial."""
     for cell in results.cells:
         result = results.runs.get(cell.run)
         if result is not None and result.status == "failed":
-            cells.setdefault(result.message, []).append(name_cell(cell.values, cell.seed))
-    for reason, names in cells.items():
+            yield name_cell(cell.values, cell.seed), result
+    if isinstance(results, SearchResults):
+        for ranked in results.ranked[: results.config.search.report]:
+            report = results.report(ranked)
+            if report is not None and report.status == "failed":
+                yield f"trial {ranked.cell.trial}, measured on test examples", report
+
+
+def _failures(results: Results) -> Iterator[str]:
+    """Yield each reason, and below it what failed for it."""
+    reasons: dict[str, list[str]] = {}
+    for name, result in _failed(results):
+        reasons.setdefault(result.message, []).append(name)
+    for reason, names in reasons.items():
         yield f"  {reason}"
         yield from (f"    {name}" for name in names[:_MOST_FAILURES])
         if len(names) > _MOST_FAILURES:

@@ -78,7 +78,9 @@ def _draw(results: SearchResults, ended: Sequence[Ranked], metric: str) -> Figur
     statuses = [s for s in _LOOKS if any(one.result and one.result.status == s for one in ended)]
     handles = [_handle(*_LOOKS[status]) for status in statuses]
     handles.append(_handle("the best", _BEST))
-    handles.append(frame.legend_handle("best so far", LineStyle(style.VERMILLION, style.SOLID)))
+    by = "" if metric == results.objective else f" by {METRIC_WORDS[results.objective]}"
+    so_far = LineStyle(style.VERMILLION, style.SOLID)
+    handles.append(frame.legend_handle(f"best so far{by}", so_far))
     width = layout.page_width(layout.grid_shape(count)[1])
     columns = frame.legend_columns([str(handle.get_label()) for handle in handles], width)
     total = len(results.cells)

@@ -127,8 +127,8 @@ class ResultsFolder:
         """Keep a run's result: on the disk when this returns. Views follow by ``refresh``."""
         place = self._journal.append({"result": result.to_json()})
         (self.failed.add if result.status == "failed" else self.failed.discard)(result.run)
-        if result.run in self._contents.again:
-            old = self._contents.runs[result.run]
+        old = self._contents.runs.get(result.run)
+        if old and result.run in self._contents.again and old.status != "failed":
             same = old.status == result.status and old.records == result.records
             self.repeated = (self.repeated[0] + 1, self.repeated[1] + (not same))
         self._contents.end(result, place)

@@ -59,6 +59,40 @@ def test_a_search_prints_its_best_and_where_things_are(search):
     assert all(Path(name).stat().st_size > 10_000 for name in (best, space))
 
 
+def test_a_test_metric_is_that_of_the_last_record_where_the_best_one_ranks(search):
+    said = search("--set", "search.at=best").stdout.splitlines()[6]
+    assert said.endswith(
+        "its test_accuracy was measured once, after the choice, at its last record"
+    )
+
+
+def test_a_loss_with_a_searched_penalty_in_it_is_noted(call, hunt):
+    space = "{regularization.l2: 'loguniform(1e-6, 1e-2)', norm.kind: [batch, none]}"
+    arguments = ("search", "hunt.yaml", "--dry-run", "--set", f"search.space={space}")
+    notes = [
+        "note: val_loss has the penalty of regularization.l2 in it, so that less of it looks "
+        "better; rank by an accuracy where penalties are searched"
+    ]
+    ended = call(*arguments, "--set", "search.objective=val_loss")
+    assert ended.stderr.splitlines() == notes
+    assert call(*arguments).stderr == ""
+
+
+def test_progress_counts_trials_of_equal_values_once(call, hunt):
+    space = "{optimizer.lr: [0.1, 0.2], norm.kind: [batch]}"
+    more = ("--sampler", "tpe", "--trials", "14", "--set", "search.ask=3", "--jobs", "1")
+    ended = call("search", "hunt.yaml", *more, "--set", f"search.space={space}", "--output", "o")
+    assert ended.stderr == "2 of 2 runs are finished\n"
+
+
+def test_a_sweep_of_nothing_names_the_search(call, hunt):
+    said = call("sweep", "hunt.yaml", "--dry-run").stderr
+    assert said.splitlines()[-1] == (
+        "note: this config sweeps nothing; name what to vary with --axis or --weights; "
+        "`bnexp search` draws from its ranges"
+    )
+
+
 def test_the_table_says_where_the_other_trials_are(search):
     *_, tenth, others, said, _, _, _ = search("--trials", "12").stdout.splitlines()
     assert tenth.split()[0] == "10"

@@ -179,7 +179,10 @@ def test_another_metric_is_drawn_of_the_same_trials() -> None:
 
 def test_the_best_so_far_is_by_the_objective_whatever_is_drawn() -> None:
     results = make_search(12, lost=1, pruned=4)
-    line = arms(plot_space(results, y="train_loss").axes[-1])["best so far"]
+    figure = plot_space(results, y="train_loss")
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "best so far by validation accuracy" in legend
+    line = arms(figure.axes[-1])["best so far"]
     rising = arms(plot_space(results).axes[-1])["best so far"]
     accuracies = np.asarray(rising.get_ydata())
     assert np.asarray(line.get_ydata()) == pytest.approx(1 - accuracies / 0.9)
