@@ -24,6 +24,7 @@ _COMMANDS = {
     "sweep": "Train every combination of a config's axes and seeds.",
     "search": "Search the ranges of a config for its best values.",
     "plot": "Draw the curves of a results folder.",
+    "results": "List results folders, the newest first.",
     "check": "Validate a config and print what it means.",
     "data": "List the datasets and get one.",
 }

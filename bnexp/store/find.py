@@ -51,7 +51,7 @@ def refuse_other_question(contents: Contents, config: Config, command: str) -> N
     path, asked = contents.folder, as_json(question(config, command))
     if contents.asked is None or contents.question == asked:
         return
-    old, new = dict(_flat(contents.question)), dict(_flat(asked))
+    old, new = dict(flat_question(contents.question)), dict(flat_question(asked))
     changed = [
         f"  {key}: {_shown(old.get(key))} there, {_shown(new.get(key))} asked"
         for key in sorted(old.keys() | new.keys())
@@ -84,10 +84,11 @@ def as_json(value: Any) -> Any:
     return json.loads(json.dumps(value))
 
 
-def _flat(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flat_question(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield all that a question asks, by key: ``optimizer.lr``."""
     for key, item in value.items():
         if isinstance(item, Mapping):
-            yield from _flat(item, f"{prefix}{key}.")
+            yield from flat_question(item, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}".removeprefix("config."), item
 

@@ -29,7 +29,7 @@ DATA = ("data", "data list", "data get")
 
 def test_all_commands_are_walked():
     names = {" ".join(path[1:]) for path in COMMANDS}
-    assert names == {"", "run", "sweep", "search", "plot", "check", *DATA}
+    assert names == {"", "run", "sweep", "search", "plot", "results", "check", *DATA}
 
 
 @every_command
@@ -65,7 +65,7 @@ def test_the_list_of_commands_has_their_own_words(call):
     for path, command in COMMANDS.items():
         if len(path) == 2:
             first = inspect.cleandoc(command.help).splitlines()[0]
-            assert f"\n  {path[1]:<6}  {first}\n" in shown
+            assert f"\n  {path[1]:<7}  {first}\n" in shown
 
 
 def test_without_a_command_there_is_help(call):

@@ -39,6 +39,7 @@ def command(line):
         "sweep --help",
         "search --help",
         "plot --help",
+        "results --help",
         "data --help",
     ],
 )
@@ -56,6 +57,7 @@ def test_help_imports_next_to_nothing(line):
         "search hunt.yaml --dry-run",
         "search hunt.yaml --dry-run --sampler tpe",
         "check hunt.yaml",
+        "results",
         "data list",
     ],
 )
