@@ -18,7 +18,8 @@ class DatasetFacts:
 
     ``shape`` is that of one example as people write it: (height, width), (height, width, channels)
     or (features,). ``train`` and ``test`` count examples, and ``content`` maps each file to the MD5
-    of its uncompressed content.
+    of its uncompressed content. ``first_of`` has the place of the first training example of each
+    class, None where there is none; it is empty for the datasets that come with their names.
     """
 
     name: str
@@ -28,6 +29,7 @@ class DatasetFacts:
     train: int
     test: int
     content: MappingProxyType[str, str]
+    first_of: tuple[int | None, ...] = ()
 
     @property
     def features(self) -> int:

@@ -21,7 +21,7 @@ from typing import IO
 
 from bnexp.describe import DatasetFacts
 from bnexp.errors import DatasetError
-from bnexp.userdata.labels import ALLOWED, count_classes, is_label
+from bnexp.userdata.labels import ALLOWED, first_of_classes, is_label, refuse_unlearned
 
 _MAGIC = b"\x93NUMPY"
 #: NumPy itself reads no longer header from an archive that is not trusted.
@@ -54,7 +54,7 @@ def npz_facts(path: Path) -> DatasetFacts:
             while block := file.read(1 << 20):
                 digest.update(block)
             with zipfile.ZipFile(file) as archive:
-                shape, counts, classes = _read(path, archive)
+                shape, counts, first_of = _read(path, archive)
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
         raise DatasetError(
             f"{path}: it is not a good npz archive ({error}); write it with numpy.savez"
@@ -62,11 +62,13 @@ def npz_facts(path: Path) -> DatasetFacts:
     except OSError as error:
         raise DatasetError(f"{path}: {error.strerror or error}") from None
     content = MappingProxyType({path.name: digest.hexdigest()})
-    return DatasetFacts("npz", path.name, shape, classes, *counts, content)
+    return DatasetFacts("npz", path.name, shape, len(first_of), *counts, content, first_of)
 
 
-def _read(path: Path, archive: zipfile.ZipFile) -> tuple[tuple[int, ...], tuple[int, int], int]:
-    """Return the shape of an example, how many there are in each part, and the classes."""
+def _read(
+    path: Path, archive: zipfile.ZipFile
+) -> tuple[tuple[int, ...], tuple[int, int], tuple[int | None, ...]]:
+    """Return the shape of an example, how many there are in each part, and where each class is."""
     keys = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
     here = ", ".join(keys) or "no arrays"
     needed = ["x_train", "y_train"]
@@ -96,8 +98,10 @@ def _read(path: Path, archive: zipfile.ZipFile) -> tuple[tuple[int, ...], tuple[
             f"{path}: an example of x_test has shape {shapes['x_test']}, one of x_train "
             f"{shapes['x_train']}; give both the same"
         )
-    classes = count_classes(f"{path}: y_train", labels.values())
-    return shapes["x_train"], (counts[0], counts[1] if len(counts) > 1 else 0), classes
+    first_of = first_of_classes(f"{path}: y_train", labels["y_train"])
+    tested = labels.get("y_test", [])
+    refuse_unlearned(first_of, "y_train", tested, lambda place: f"{path}: y_test[{place}]")
+    return shapes["x_train"], (counts[0], counts[1] if len(counts) > 1 else 0), first_of
 
 
 def _read_header(where: str, member: IO[bytes], size: int) -> _Header:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import IO
 
 from bnexp.describe import DatasetFacts
 from bnexp.errors import DatasetError
-from bnexp.userdata.labels import ALLOWED, count_classes, is_label
+from bnexp.userdata.labels import ALLOWED, first_of_classes, is_label, refuse_unlearned
 
 LABEL_NAMES = ("label", "y", "class", "target")
 
@@ -61,11 +62,14 @@ class Table:
 
     def read_label(self, line: int, fields: Sequence[str]) -> int:
         """Return the label of an example."""
-        value = _number(fields[self.label])
+        text = fields[self.label].strip()
+        value = _number(text)
         if value is None or not is_label(value):
+            word = text[:40] if text and value is None else ""
+            remedy = f". Number the classes: write 0 for {word}, 1 for the next" if word else ""
             raise DatasetError(
-                f"{self.path}:{line}: the label in {self._column(self.label)} is "
-                f"{fields[self.label][:40]!r}; {ALLOWED}"
+                f"{self.path}:{line}: the label in {self.column(self.label)} is {text[:40]!r}; "
+                f"{ALLOWED}{remedy}"
             )
         return int(value)
 
@@ -81,7 +85,7 @@ class Table:
         place = [_number(text) for text in features].index(None)
         place += place >= self.label
         raise DatasetError(
-            f"{self.path}:{line}: {self._column(place)} is {fields[place][:40]!r}, not a finite "
+            f"{self.path}:{line}: {self.column(place)} is {fields[place][:40]!r}, not a finite "
             "number; mend the value or leave the line out"
         )
 
@@ -129,7 +133,8 @@ class Table:
             )
         return found[0] if found else self.columns - 1
 
-    def _column(self, index: int) -> str:
+    def column(self, index: int) -> str:
+        """Return what a column is called in a message."""
         name = "" if self.names is None else f" ({self.names[index]})"
         return f"column {index + 1}{name}"
 
@@ -147,20 +152,23 @@ def csv_facts(path: Path, test_path: Path | None) -> DatasetFacts:
     """Return the facts of a CSV file, or two. Raises ``DatasetError``."""
     train, labels = _read(path)
     content = {path.name: train.digest.hexdigest()}
+    first_of = first_of_classes(f"{path}: the label", labels)
     test_labels: list[int] = []
     if test_path is not None:
         test, test_labels = _read(test_path)
         _check_same_columns(train, test)
+        refuse_unlearned(first_of, str(path), test_labels, lambda at: _label_place(test_path, at))
         name = test_path.name if test_path.name != path.name else f"{test_path.name} (test)"
         content[name] = test.digest.hexdigest()
     return DatasetFacts(
         "csv",
         path.name,
         (train.columns - 1,),
-        count_classes(f"{path}: the label", (labels, test_labels)),
+        len(first_of),
         len(labels),
         len(test_labels),
         MappingProxyType(content),
+        first_of,
     )
 
 
@@ -175,6 +183,14 @@ def _read(path: Path) -> tuple[Table, list[int]]:
     if not labels:
         raise DatasetError(f"{path}: it holds no examples, only a header")
     return table, labels
+
+
+def _label_place(path: Path, example: int) -> str:
+    """Return where the label of an example stands, for a message."""
+    with path.open("rb") as file:
+        table = Table(path, file)
+        line, _ = next(itertools.islice(table, example, None))
+    return f"{path}:{line}: {table.column(table.label)}"
 
 
 def _check_same_columns(train: Table, test: Table) -> None:

@@ -77,9 +77,26 @@ class TestNpz:
         assert (facts.train, facts.test, facts.classes) == (6, 0, 3)
         assert load(path, train=2).x_train.shape == (2, 4)
 
-    def test_a_class_that_only_the_test_set_has(self, tmp_path):
-        path = npz(tmp_path, x_test=X, y_test=np.array([5, 0, 0, 0, 0, 0]))
-        assert user_facts("npz", str(path)).classes == 6
+    def test_where_each_class_begins(self, tmp_path):
+        path = npz(tmp_path, y_train=Y[::-1] + (Y[::-1] > 1), x_test=X, y_test=Y * 0)
+        facts = user_facts("npz", str(path))
+        assert (facts.classes, facts.first_of) == (4, (2, 1, None, 0))
+
+    @pytest.mark.parametrize(
+        ("trained", "tested", "message"),
+        [
+            (
+                [0, 1, 2, 0, 1, 2],
+                [0, 1, 5, 6],
+                r"y_test\[2\] is 5, .*: y_train has 0 to 2\. It can",
+            ),
+            ([0, 1, 4, 0, 1, 4], [3, 1, 0, 0], r"y_test\[0\] is 3, .*: y_train has 0, 1, 4\. It"),
+        ],
+    )
+    def test_a_class_that_only_the_test_set_has(self, tmp_path, trained, tested, message):
+        path = npz(tmp_path, y_train=np.array(trained), x_test=X[:4], y_test=np.array(tested))
+        with pytest.raises(DatasetError, match=message):
+            user_facts("npz", str(path))
 
     @pytest.mark.parametrize("way", ["another file in its place", "written to"])
     def test_a_change_that_leaves_size_and_time_is_seen(self, tmp_path, way):
@@ -289,13 +306,13 @@ class TestCsv:
     def test_a_second_file_with_test_examples(self, tmp_path, name):
         (tmp_path / "other").mkdir()
         one = csv(tmp_path, "a,b,y\n" + PLAIN)
-        two = csv(tmp_path / "other", "a,b,y\n7,8,3\n", name)
+        two = csv(tmp_path / "other", "a,b,y\n7,8,2\n", name)
         facts = user_facts("csv", str(one), str(two))
-        assert (facts.train, facts.test, facts.classes) == (3, 1, 4)
+        assert (facts.train, facts.test, facts.classes) == (3, 1, 3)
         sums = [hashlib.md5(path.read_bytes()).hexdigest() for path in (one, two)]
         assert list(facts.content.values()) == sums
         data = load(one, train=3, test=1, test_path=two)
-        assert (data.x_test.tolist(), data.y_test.tolist()) == ([[7, 8]], [3])
+        assert (data.x_test.tolist(), data.y_test.tolist()) == ([[7, 8]], [2])
 
     @pytest.mark.parametrize(
         ("text", "message"),
@@ -303,6 +320,11 @@ class TestCsv:
             ("1,2\n7,0\n", "it has 2 columns, .*mine.csv has 3"),
             ("b,a,y\n1,2,0\n", "its header is not that of"),
             ("1,2,0\n", "its header is not that of"),
+            (
+                "a,b,y\n1,2,0\n\n1,2,3\n",
+                r"test\.csv:4: column 3 \(y\) is 3, a label that no training example has: "
+                r".*mine\.csv has 0 to 2",
+            ),
         ],
     )
     def test_files_that_do_not_fit_each_other(self, tmp_path, text, message):
@@ -325,7 +347,7 @@ WRONG_LABELS = {
     "ragged after a header": ("a,b,y\n\n1,2,0\n1,2,3,4\n", ":4: 4 columns"),
     "an index": (",a,label\n0,1,0\n", r":1: column 1 has no name; .*index=False"),
     "two labels": ("y,a,label\n0,1,0\n", ":1: several columns may be the label: y, label"),
-    "a word": ("1,2,0\n1,2,cat\n", r":2: the label in column 3 is 'cat'; labels are whole"),
+    "a word": ("1,2,0\n1,2,cat\n", r":2: the label in column 3 is 'cat'; labels .* 0 for cat"),
     "a named word": ("y,a\ncat,2\n", r":2: the label in column 1 \(y\) is 'cat'"),
     "a half": ("1,2,0\n1,2,0.5\n", ":2: the label"),
     "negative": ("1,2,-1\n", ":1: the label"),
