@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,8 +11,9 @@ import pytest
 
 from bnexp.cli.notes import _all_runs
 from bnexp.config import dump_config, load_config, load_text, resolve
-from bnexp.config.load import BUILTIN, written_places
+from bnexp.config.load import BUILTIN
 from bnexp.config.schema import Config
+from bnexp.config.written import written_places, written_specs
 from bnexp.plan import plan_sweep
 from bnexp.plan.unused import unused_keys
 
@@ -128,3 +131,18 @@ def test_a_place_is_the_line_of_the_file_or_the_argument(tmp_path: Path) -> None
         "optimizer.rho": "--set optimizer.rho=0.2",
         "norm.kind": f"{path}:4:7",
     }
+
+
+def test_nobody_waits_for_a_pipe_that_was_read(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    def read() -> None:
+        found.append(written_places(pipe, overrides=["optimizer.lr=1"]).keys())
+        found.append(list(written_specs(pipe)))
+
+    found: list[object] = []
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    reader.join(10)
+    assert found == [{"optimizer.lr"}, []]

@@ -18,10 +18,11 @@ def command(config: Path, overrides: tuple[str, ...], as_json: bool) -> None:
     """Validate a config and print what it means.
 
     Prints CONFIG resolved, its network, and the plans of its sweep and search; trains nothing. All
-    mistakes are reported at once, each as file:line:column; keys without effect are noted.
+    mistakes are reported at once, each as file:line:column. Noted is what is allowed but
+    may not be meant, such as keys without effect.
     """
     from bnexp.cli.networks import network_rows
-    from bnexp.cli.notes import note_unused
+    from bnexp.cli.notes import note_config
     from bnexp.cli.plans import plan_facts, print_facts, print_table
     from bnexp.cli.searches import print_search, search_facts
     from bnexp.config import dump_config, load_config, network_spec, resolve
@@ -29,7 +30,7 @@ def command(config: Path, overrides: tuple[str, ...], as_json: bool) -> None:
     from bnexp.plan import plan_sweep
 
     asked = load_config(config, overrides=overrides)
-    note_unused(asked, config, overrides)
+    note_config(asked, config, overrides, used=["sweep.axes", "search.space"])
     loaded = resolve(asked)
     plan = plan_sweep(loaded)
     spec = network_spec(next(iter(plan.runs.values())).config)

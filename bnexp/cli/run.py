@@ -33,7 +33,7 @@ def command(config: Path, as_json: bool, **options: Any) -> None:
     there.
     """
     from bnexp.api import run
-    from bnexp.cli.notes import note_unused
+    from bnexp.cli.notes import note_config
     from bnexp.cli.pictures import draw
     from bnexp.cli.progress import LineWatcher
     from bnexp.cli.tables import finish
@@ -41,7 +41,7 @@ def command(config: Path, as_json: bool, **options: Any) -> None:
 
     overrides = options.pop("overrides")
     loaded = load_config(config, overrides=overrides, seed=options.pop("seed"))
-    note_unused(loaded, config, overrides)
+    note_config(loaded, config, overrides)
     if loaded.sweep.axes:
         say("note: `bnexp run` leaves the config's sweep out; `bnexp sweep` trains it")
     results = run(loaded, watcher=LineWatcher(), **options)

@@ -45,14 +45,14 @@ def command(config: Path, as_json: bool, dry_run: bool, **options: Any) -> None:
     validation examples; only the best one is then measured on the test examples. Stop it whenever
     you like: the same command goes on from there.
     """
-    from bnexp.cli.notes import note_unused
+    from bnexp.cli.notes import note_config
     from bnexp.cli.searches import finish_search, note_search, print_search_plan
     from bnexp.config import load_search
 
     names = ("overrides", "sampler", "trials", "pruner", "seed")
     named = {name: options.pop(name) for name in names}
     loaded = load_search(config, **named)
-    note_unused(loaded, config, named["overrides"])
+    note_config(loaded, config, named["overrides"], used=["search.space"])
     for note in note_search(loaded):
         say(f"note: {note}")
     if dry_run:

@@ -42,20 +42,18 @@ def command(config: Path | None, as_json: bool, dry_run: bool, **options: Any) -
     as the only axis, batch norm is compared with none. Stop it whenever you like: the same command
     goes on from there, and more seeds or values extend what is there.
     """
-    from bnexp.cli.notes import note_unused
+    from bnexp.cli.notes import note_config
     from bnexp.cli.plans import print_plan
     from bnexp.config import load_sweep
-    from bnexp.config.spec import explain_exponents
 
     named = {name: options.pop(name) for name in ("axes", "weights", "seeds", "seed", "overrides")}
     loaded = load_sweep(config, **named)
-    note_unused(loaded, config, named["overrides"])
+    weights = [] if named["weights"] is None else [f"init.scale={named['weights']}"]
+    axes = [*named["axes"], *weights]
+    note_config(loaded, config, named["overrides"], used=["sweep.axes"], axes=axes)
     if not loaded.sweep.axes:
         more = "; `bnexp search` draws from its ranges" if loaded.search.space else ""
         say(f"note: this config sweeps nothing; name what to vary with --axis or --weights{more}")
-    for spec in (*(axis.partition("=")[2] for axis in named["axes"]), named["weights"] or ""):
-        if what := explain_exponents(spec):
-            say(f"note: {what}")
     if dry_run:
         where = {name: options[name] for name in ("output", "jobs", "fresh")}
         print_plan(loaded, **where, as_json=as_json)

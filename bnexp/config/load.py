@@ -82,7 +82,7 @@ def load_text(
     ``bare`` leaves out the text's own sweep, search and plot. For the other arguments, and the
     ``ConfigMistakesError`` that is raised, see ``load_config``.
     """
-    draft = _read(text, source, overrides, bare=bare)
+    draft = read_draft(text, source, overrides, bare=bare)
     for rank, axis in enumerate(axes, len(overrides) + 1):
         _take_axis(draft, axis, Mark(f"--axis {shown(axis, 80)}", rank=rank))
     last = len(overrides) + len(axes) + 1
@@ -102,7 +102,7 @@ def load_text(
     return config
 
 
-def _read(text: str, source: str, overrides: Sequence[str], *, bare: bool = False) -> Draft:
+def read_draft(text: str, source: str, overrides: Sequence[str], *, bare: bool = False) -> Draft:
     """Return what a config and its overrides say, with the mistakes that are seen by then."""
     mistakes = Mistakes()
     draft = Draft(Mark(source, 1, 1), mistakes)
@@ -112,15 +112,6 @@ def _read(text: str, source: str, overrides: Sequence[str], *, bare: bool = Fals
     for rank, override in enumerate(overrides, 1):
         draft.take_override(override, rank)
     return draft
-
-
-def written_places(
-    path: str | PathLike[str] | None, *, overrides: Sequence[str] = ()
-) -> dict[str, Mark]:
-    """Return where each key of a config stands that ``load_config`` has read, by its full name."""
-    source = "built-in config" if path is None else shown(str(Path(path)), 400)
-    text = read_text(BUILTIN if path is None else Path(path))
-    return {key: node.mark for key, node in _read(text, source, overrides).leaves.items()}
 
 
 def _take_axis(draft: Draft, text: str, mark: Mark) -> None:

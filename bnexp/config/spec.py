@@ -61,8 +61,8 @@ def parse_space(text: str) -> tuple[float, ...] | None:
 def explain_exponents(text: str) -> str | None:
     """Say how to write a ``logspace`` that seems to be given its ends, not their exponents.
 
-    That is one between positive numbers, the lower of them 0.1, 0.01, 0.001, ... None for any other
-    text, also a malformed one.
+    That is one between positive numbers, one of them 0.1, 0.01, 0.001, ... None for any other text,
+    also a malformed one.
     """
     match = _SPACE.fullmatch(text.strip())
     if match is None or match[1] != "logspace":
@@ -72,12 +72,16 @@ def explain_exponents(text: str) -> str | None:
         first, last = (_number("logspace", arg) for arg in args[:2])
     except (ConfigError, ValueError):
         return None
-    low = min(first, last)
-    if not 0 < low < 1 or _EXACT.log10(low) % 1:
+    ends = (first, last)
+    if min(ends) <= 0 or not any(end < 1 and _EXACT.log10(end) % 1 == 0 for end in ends):
         return None
-    powers = [f"{float(_EXACT.log10(end)):.4g}" for end in (first, last)]
-    meant = ", ".join([*powers, *args[2:]])
-    return f"logspace takes exponents: logspace({meant}) is {first} to {last}"
+    count = ", ".join(["", *args[2:]])
+    given = " to ".join(f"{10 ** float(end):.4g}" for end in ends)
+    meant = ", ".join(f"{float(_EXACT.log10(end)):.4g}" for end in ends)
+    values = " to ".join(f"{float(end):.4g}" for end in ends)
+    return (
+        f"logspace takes exponents: {text.strip()} is {given}; logspace({meant}{count}) is {values}"
+    )
 
 
 def split_list(text: str) -> tuple[str, ...]:

@@ -78,11 +78,63 @@ def test_sweep_prints_a_table_and_extends_what_is_there(call):
 
 
 def test_sweep_notes_ends_given_for_exponents(call):
-    note = "note: logspace takes exponents: logspace(-3, 0, 2) is 0.001 to 1\n"
-    spec = "logspace(0.001, 1, 2)"
-    for option in (("--axis", f"optimizer.lr={spec}"), ("--weights", spec)):
+    spec = "logspace(1e-4, 1, 2)"
+    note = f"logspace takes exponents: {spec} is 1 to 10; logspace(-4, 0, 2) is 0.0001 to 1\n"
+    options = {
+        "optimizer.lr": ("--axis", f"optimizer.lr={spec}"),
+        "init.scale": ("--weights", spec),
+    }
+    for key, option in options.items():
         ended = call("sweep", "tiny.yaml", *option, "--dry-run")
-        assert (ended.code, ended.stderr) == (0, note)
+        assert (ended.code, ended.stderr) == (0, f"note: {key}: {note}")
+
+
+def test_ends_given_for_exponents_in_a_file_are_noted_where_they_are_used(call):
+    block = 'space: {optimizer.lr: "logspace(0.01, 0.1, 2)"}'
+    Path("ends.yaml").write_text(
+        Path("tiny.yaml").read_text()
+        + "sweep: {axes: {init.scale: logspace:1e-4:1:2}}\n"
+        + f"search: {{objective: running_loss, trials: 2, {block}}}\n"
+    )
+    sweep = "note: init.scale (ends.yaml:5:28): logspace takes exponents: logspace:1e-4:1:2 is 1 to"
+    search = "note: optimizer.lr (ends.yaml:6:68): logspace takes exponents: logspace(0.01, 0.1, 2)"
+    for command, told in (
+        ("run ends.yaml", ()),
+        ("sweep ends.yaml --dry-run", (sweep,)),
+        ("sweep ends.yaml --weights 1,2 --dry-run", ()),
+        ("search ends.yaml --dry-run", (search,)),
+        ("check ends.yaml", (sweep, search)),
+    ):
+        ended = call(*command.split())
+        assert ended.code == 0
+        assert [note for note in (sweep, search) if note in ended.stderr] == list(told)
+
+
+def test_classes_without_a_training_example_are_noted(call):
+    Path("mine.csv").write_text("1,2,1\n2,3,1\n2,1,3\n")
+    config = (
+        Path("tiny.yaml")
+        .read_text()
+        .replace("name: digits, train: 100, test: 50", "name: csv, path: mine.csv")
+    )
+    Path("mine.yaml").write_text(config + "evaluate: {test: none}\n")
+    note = (
+        "note: mine.csv: no training example has labels 0, 2, so 2 of 4 classes cannot be learned; "
+        "number the classes from 0 without gaps\n"
+    )
+    batches = ("--set", "training.batch_size=2")
+    for command in (("check",), ("run",), ("sweep", "--dry-run", "--axis", "init.scale=1")):
+        ended = call(*command, "mine.yaml", *batches)
+        assert (ended.code, ended.stderr.count(note)) == (0, 1)
+    Path("mine.csv").write_text("1,2,1\n2,3,0\n2,1,2\n")
+    assert call("check", "mine.yaml", *batches).stderr == ""
+    note = (
+        "note: mine.csv: no example of the first 2 has label 2, so 1 of 3 classes cannot be "
+        "learned; data.train takes them from the beginning of the file, so shuffle it\n"
+    )
+    assert call("check", "mine.yaml", *batches, "--set", "data.train=2").stderr == note
+    ended = call("sweep", "mine.yaml", *batches, "--axis", "data.train=3,2", "--dry-run")
+    assert ended.stderr == note
 
 
 def test_sweep_without_axes_says_so(call):

@@ -122,13 +122,15 @@ def test_logspace_is_even_in_the_exponent(first, last, count):
 @pytest.mark.parametrize(
     ("text", "meant"),
     [
-        ("logspace(0.001, 1, 4)", "logspace(-3, 0, 4) is 0.001 to 1"),
-        (" logspace:1:1e-2:3", "logspace(0, -2, 3) is 1 to 0.01"),
-        ("logspace(0.1, 0.5, 3)", "logspace(-1, -0.301, 3) is 0.1 to 0.5"),
+        ("logspace(0.001, 1, 4)", "1.002 to 10; logspace(-3, 0, 4) is 0.001 to 1"),
+        (" logspace:1:1e-2:3", "10 to 1.023; logspace(0, -2, 3) is 1 to 0.01"),
+        ("logspace(0.1, 0.5, 3)", "1.259 to 3.162; logspace(-1, -0.301, 3) is 0.1 to 0.5"),
+        ("logspace(0.05, 0.1, 3)", "1.122 to 1.259; logspace(-1.301, -1, 3) is 0.05 to 0.1"),
+        ("logspace(1e-4, 300, 3)", "1 to 1e+300; logspace(-4, 2.477, 3) is 0.0001 to 300"),
     ],
 )
 def test_ends_where_exponents_belong(text, meant):
-    assert explain_exponents(text) == f"logspace takes exponents: {meant}"
+    assert explain_exponents(text) == f"logspace takes exponents: {text.strip()} is {meant}"
 
 
 @pytest.mark.parametrize(
