@@ -80,7 +80,7 @@ def command(
         raise click.UsageError("--text prints and writes no file; leave --format and --output out")
     if folder is not None and folder.is_file():
         raise ConfigError(f"{folder} is a file; plot draws a folder that a run or sweep wrote")
-    results = load_results(folder or newest_folder())
+    results = load_results(folder or newest_folder(tell=say))
     finished, total = results.finished
     if finished < total:
         owner = owner_at_work(results.folder)

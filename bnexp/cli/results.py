@@ -22,8 +22,8 @@ def command(folder: Path | None, as_json: bool) -> None:
     to last, what is varied, and what was asked otherwise in other folders of the same name.
     """
     from bnexp.cli.plans import print_table
-    from bnexp.store.find import ROOT
     from bnexp.store.listing import list_folders
+    from bnexp.store.nearby import ROOT
 
     found = list_folders(folder or ROOT)
     if as_json:

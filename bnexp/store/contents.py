@@ -16,6 +16,7 @@ from bnexp.errors import ResultsError
 from bnexp.plan import AxisValue, Cell
 from bnexp.records import Record, RunResult
 from bnexp.store.journal import NAME, Entry, Lines, Place
+from bnexp.store.nearby import explain_no_results
 
 
 class KeptRecords(Sequence[Record]):
@@ -163,11 +164,7 @@ def read_contents(folder: Path) -> Contents:
         contents.take(entry, place)
     lines.settle()
     if contents.asked is None:
-        what = f"not a results folder (no {NAME} with a plan in it)"
-        raise ResultsError(
-            f"{folder}: {what if folder.exists() else 'no such folder'}; name a folder that "
-            "`bnexp run`, `sweep` or `search` wrote"
-        )
+        raise ResultsError(f"{folder}: {explain_no_results(folder)}")
     return contents
 
 

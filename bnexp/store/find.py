@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,7 @@ from bnexp.plan import question, question_hash
 from bnexp.store.contents import Contents
 from bnexp.store.journal import NAME, Lines, is_journal
 from bnexp.store.lock import is_lock_file
-
-#: Where results folders stand unless --output says otherwise, from the working folder.
-ROOT = Path("results")
+from bnexp.store.nearby import ROOT, results_folders
 
 
 def folder_for(config: Config, command: str, root: Path = ROOT) -> Path:
@@ -24,26 +22,38 @@ def folder_for(config: Config, command: str, root: Path = ROOT) -> Path:
     return root / f"{config.name}-{question_hash(question(config, command))}"
 
 
-def newest_folder(root: Path = ROOT) -> Path:
+def newest_folder(root: Path = ROOT, tell: Callable[[str], None] | None = None) -> Path:
     """Return the results folder that was written to last, one with a finished run if there is any.
 
-    Raises ResultsError if there is none.
+    ``tell`` is told of a newer one that is passed over, and why. Raises ResultsError if there is
+    none.
     """
-    journals = sorted(root.glob(f"*/{NAME}"), key=lambda path: path.stat().st_mtime, reverse=True)
-    if not journals:
+    folders = results_folders(root)
+    if not folders:
         raise ResultsError(
             f"no results in {root.resolve()} yet; make some with `bnexp sweep --weights logspace`, "
             "or name a results folder"
         )
-    return next(filter(_is_begun, journals), journals[0]).parent
+    newest, why = folders[0], _not_begun(folders[0])
+    if not why:
+        return newest
+    found = next((folder for folder in folders[1:] if not _not_begun(folder)), None)
+    if found and tell:
+        tell(f"{newest} is newer but {why}; {found} is taken")
+    return found or newest
 
 
-def _is_begun(journal: Path) -> bool:
-    """Whether some run has ended; a damaged journal is for whoever asks for it by name."""
+def _not_begun(folder: Path) -> str:
+    """Say why a folder has no run that has ended, empty if it has one.
+
+    A damaged journal is for whoever asks for it by name.
+    """
     try:
-        return any("result" in entry for entry, _ in Lines(journal).entries())
+        if any("result" in entry for entry, _ in Lines(folder / NAME).entries()):
+            return ""
     except BnexpError:
-        return False
+        return "damaged"
+    return "has no finished run yet"
 
 
 def refuse_other_question(contents: Contents, config: Config, command: str) -> None:

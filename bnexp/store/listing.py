@@ -9,8 +9,9 @@ from typing import Any
 
 from bnexp.errors import BnexpError, ResultsError
 from bnexp.store.contents import read_contents
-from bnexp.store.find import ROOT, flat_question
+from bnexp.store.find import flat_question
 from bnexp.store.journal import NAME
+from bnexp.store.nearby import ROOT
 
 #: What the summary says already.
 _SAID = ("command", "axes")

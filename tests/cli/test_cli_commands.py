@@ -442,6 +442,15 @@ def test_plot_names_a_file_as_it_is_written(call):
     assert call("plot", "README").stderr.startswith("error: README is a file; plot draws a folder")
 
 
+def test_plot_says_which_newer_folder_it_does_not_draw(call, pair):
+    with ResultsFolder(Path("results/begun"), plan_sweep(load_config("tiny.yaml")), "sweep"):
+        pass
+    told = "results/begun is newer but has no finished run yet; results/pair is taken\n"
+    ended = call("plot")
+    assert (ended.stderr, ended.stdout) == (told, "results/pair/plot.png\n")
+    assert call("plot", "results/begun").stderr.startswith("0 of 1 runs are finished;")
+
+
 def test_plot_of_an_unfinished_sweep_says_whether_it_is_going_on(call, pair):
     journal = pair / "journal.jsonl"
     journal.write_bytes(b"".join(journal.read_bytes().splitlines(keepends=True)[:-1]))

@@ -228,7 +228,16 @@ def test_a_folder_without_a_finished_run_is_not_the_newest_while_another_has_one
     fill(tmp_path / "finished", make_plan(SCALES))
     with ResultsFolder(tmp_path / "begun", make_plan(SCALES), "sweep"):
         pass
-    assert newest_folder(tmp_path) == tmp_path / "finished"
+    told: list[str] = []
+    assert newest_folder(tmp_path, told.append) == tmp_path / "finished"
+    begun, finished = tmp_path / "begun", tmp_path / "finished"
+    assert told == [f"{begun} is newer but has no finished run yet; {finished} is taken"]
+    (tmp_path / "begun" / NAME).write_text("no journal\nat all\n")
+    assert newest_folder(tmp_path, told.append) == finished
+    assert told[1:] == [f"{begun} is newer but damaged; {finished} is taken"]
+    (finished / NAME).unlink()
+    assert newest_folder(tmp_path, told.append) == begun
+    assert len(told) == 2
 
 
 def test_a_run_that_stopped_early_is_finished(tmp_path: Path) -> None:
