@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from bnexp.config.fields import LEAVES, SECTIONS, SHORT_SECTIONS, canonical_key
 from bnexp.config.mistakes import ConfigMistakesError, Mark, Mistakes, shown
 from bnexp.config.nodes import Entry, ListNode, MapNode, Node, Scalar
+from bnexp.config.scalars import number_remedy
+from bnexp.config.syntax import missing_blank
+from bnexp.config.torn import join_calls, join_numbers
 from bnexp.config.words import explain_unknown, own_keys
 from bnexp.config.yaml import read_yaml
 
@@ -35,6 +38,8 @@ class Draft:
         elif not isinstance(root, MapNode):
             what = "a list" if isinstance(root, ListNode) else f'the text "{shown(root.text)}"'
             what = f"this is {what}; a config is a mapping of keys to values, {example}"
+            if isinstance(root, Scalar) and (remedy := missing_blank(root.text)):
+                what = remedy
             self.mistakes.add(root.mark, "", what)
         else:
             for entry in root:
@@ -52,9 +57,11 @@ class Draft:
         self.sections[section] = mark
         short = SHORT_SECTIONS.get(section)
         if isinstance(node, MapNode):
-            for entry in node:
+            for entry, torn in join_numbers(node):
                 key = f"{section}.{entry.key}"
-                if key == "sweep.axes":
+                if torn:
+                    self.mistakes.add(entry.value.mark, key, f"{number_remedy(torn)}")
+                elif key == "sweep.axes":
                     self._take_axes(entry)
                 elif key == "search.space":
                     self._take_space(entry)
@@ -70,6 +77,8 @@ class Draft:
             what = f"{wrong} is not allowed here"
             if isinstance(node, Scalar) and node.value is None:
                 what = "there is no value; leave the key out for the defaults"
+            elif isinstance(node, Scalar) and (remedy := missing_blank(node.text)):
+                what = remedy
             what = f"{what}; allowed: {allowed}{', '.join(own_keys(section))}"
             self.mistakes.add(node.mark, section, what)
 
@@ -79,14 +88,11 @@ class Draft:
             what = "this is no mapping; allowed: keys and their values, such as {norm: [on, off]}"
             self.mistakes.add(axes.value.mark, "sweep.axes", what)
             return
-        for entry in axes.value:
-            text = entry.value.text if isinstance(entry.value, Scalar) else ""
-            if text.startswith(("logspace(", "linspace(")) and ")" not in text:
-                # Inside {...} a comma ends the value: what follows is no key but a rest of it.
+        for entry, torn in join_calls(axes.value):
+            if torn:
                 self.broken_axes.append(canonical_key(entry.key))
-                what = 'a comma ends the value here; put it in quotes: "logspace(0, -4, 16)"'
-                self.mistakes.add(entry.value.mark, f"sweep.axes.{entry.key}", what)
-            elif not (self.broken_axes and text == ""):
+                self._refuse_torn("sweep.axes", entry, torn)
+            else:
                 self.take_axis(entry)
 
     def _take_space(self, space: Entry) -> None:
@@ -96,15 +102,15 @@ class Draft:
             example = 'such as {optimizer.lr: "loguniform(1e-4, 1)"}'
             self.mistakes.add(space.value.mark, "search.space", what + example)
             return
-        broken = False
-        for entry in space.value:
-            text = entry.value.text if isinstance(entry.value, Scalar) else ""
-            if "(" in text and ")" not in text:
-                broken = True
-                what = f'a comma ends the value here; put it in quotes: "{text}, ...)"'
-                self.mistakes.add(entry.value.mark, f"search.space.{entry.key}", what)
-            elif not (broken and text == ""):
+        for entry, torn in join_calls(space.value):
+            if torn:
+                self._refuse_torn("search.space", entry, torn)
+            else:
                 self.take_range(entry)
+
+    def _refuse_torn(self, section: str, entry: Entry, torn: str) -> None:
+        what = f'a comma ends the value here; put it in quotes: "{shown(torn, 80)}"'
+        self.mistakes.add(entry.value.mark, f"{section}.{entry.key}", what)
 
     def take_axis(self, entry: Entry) -> None:
         """Take an axis; one of the same key is replaced, and keeps its position."""

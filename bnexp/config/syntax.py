@@ -6,7 +6,10 @@ import re
 
 import yaml
 
+from bnexp.config.mistakes import shown
+
 _FOUND = re.compile(r"but (?:found|got) '?(.+?)'?$")
+_NO_BLANK = re.compile(r"([A-Za-z_][\w.]*):(?!//)(\S.*)")
 _CHARACTER = re.compile(r"found character (.+) that cannot start any token")
 
 #: Where the context of an error says enough: part of it -> the remedy.
@@ -28,15 +31,42 @@ _CONTEXTS = (
 )
 
 
-def explain_syntax(error: yaml.YAMLError) -> tuple[int, int, str]:
-    """Return line and column (from 1) of a syntax error, and what is wrong there."""
+def missing_blank(text: str) -> str | None:
+    """Say that a key and its value, such as ``epochs:3``, lack a blank; None of any other text."""
+    match = _NO_BLANK.fullmatch(text.partition(" #")[0].rstrip())
+    if match is None:
+        return None
+    key, value = match.groups()
+    return f'a blank is missing after "{key}:"; write "{key}: {shown(value)}"'
+
+
+def explain_syntax(error: yaml.YAMLError, text: str) -> tuple[int, int, str]:
+    """Return line and column (from 1) of a syntax error in a text, and what is wrong there."""
     if not isinstance(error, yaml.MarkedYAMLError):
         return 1, 1, f"not YAML: {' '.join(str(error).split())}"
     # PyYAML notices a key without a value only on the next line.
     late = "simple key" in (error.context or "")
     mark = (error.context_mark if late else error.problem_mark) or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
-    return line, column, _explain(error)
+    return _missing_blank_at(error, text, line) or (line, column, _explain(error))
+
+
+def _missing_blank_at(
+    error: yaml.MarkedYAMLError, text: str, line: int
+) -> tuple[int, int, str] | None:
+    """Return the place of a blank whose lack shows in ``line``, and what to write; None if none."""
+    lines = text.splitlines()[:line]
+    problem, context = error.problem or "", error.context or ""
+    if "mapping values are not allowed" in problem or "block mapping" in context:
+        # The line before was taken for a text.
+        lines = lines[:-1]
+        while lines and not lines[-1].partition("#")[0].strip():
+            lines.pop()
+    elif "simple key" not in context:
+        return None
+    written = lines[-1].lstrip(" -") if lines else ""
+    what = missing_blank(written)
+    return (len(lines), len(lines[-1]) - len(written) + 1, what) if what else None
 
 
 def _explain(error: yaml.MarkedYAMLError) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from bnexp.config.fields import LAYERS, LEAVES, SECTIONS, Leaf, canonical_key
 from bnexp.config.mistakes import shown
 from bnexp.config.nodes import ListNode, Node, Scalar
 from bnexp.config.scalars import number_remedy, read_scalar
+from bnexp.config.syntax import missing_blank
 from bnexp.errors import meant
 
 #: Names that other programs give to keys of ours.
@@ -101,7 +103,7 @@ def _wrong(leaf: Leaf, node: Node) -> str:
         return f"{text} is no value" if text else "there is no value"
     kinds = {one.get("type") for one in leaf.allowed.get("anyOf", [leaf.allowed])}
     words = allowed_words(leaf.allowed)
-    near = meant(text, words) if isinstance(node.value, str) else ""
+    near = meant(_bare(leaf, text), words) if isinstance(node.value, str) else ""
     if kinds & {"integer", "number"}:
         wrong = _wrong_number(node, text, words=bool(words), whole="integer" in kinds)
         return wrong + near
@@ -113,6 +115,12 @@ def _wrong(leaf: Leaf, node: Node) -> str:
         text_as_name = isinstance(node.value, str)
         return f'"{text}" is not allowed' if text_as_name else f'{text} is not text; write "{text}"'
     return f"{_quotes(node, text)} is not known{near}"
+
+
+def _bare(leaf: Leaf, word: str) -> str:
+    """Return a word without the name of its key, as other programs add it: batchnorm2d is batch."""
+    names = "|".join((leaf.section.rpartition(".")[2], leaf.name))
+    return re.sub(rf"(?<=\w)[ _-]?(?:{names})(?:[ _-]?[123]d)?$", "", word, flags=re.IGNORECASE)
 
 
 def _wrong_number(node: Scalar, text: str, *, words: bool, whole: bool) -> str:
@@ -150,6 +158,8 @@ def allowed_words(schema: Mapping[str, Any]) -> list[str]:
 def explain_unknown(section: str, key: str) -> str:
     """Say that ``key`` is no key of ``section`` (empty: of the config), and which may be meant."""
     own = own_keys(section)
+    if remedy := missing_blank(key):
+        return remedy
     if section == "sweep" and canonical_key(key) in LEAVES:
         return f'unknown key; an axis stands under "axes:", so write axes: {{{key}: ...}}'
     near = suggest(section, key) if len(key) <= 60 else ()

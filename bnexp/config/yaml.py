@@ -17,6 +17,7 @@ from bnexp.config.mistakes import ConfigMistakesError, Mark, Mistakes, shown, st
 from bnexp.config.nodes import Entry, ListNode, MapNode, Node, Scalar
 from bnexp.config.scalars import read_scalar
 from bnexp.config.syntax import explain_syntax
+from bnexp.config.torn import PIECE
 
 #: Levels of lists and mappings in each other.
 MAX_DEPTH = 32
@@ -60,7 +61,7 @@ def read_yaml(text: str, place: Callable[[int, int], Mark], mistakes: Mistakes) 
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
             builder.take(event)
     except yaml.YAMLError as error:
-        line, column, what = explain_syntax(error)
+        line, column, what = explain_syntax(error, text)
         raise stop(place(line, column), what) from None
     except (ValueError, OverflowError):
         # PyYAML lets chr() and int() complain of an escape or a version out of range.
@@ -180,7 +181,7 @@ class _Builder:
             raise stop(node.mark, "a list or mapping cannot be a key; write a word")
         first = frame.seen.get(node.text)
         frame.seen.setdefault(node.text, node.mark)
-        if first is not None:
+        if first is not None and not PIECE.fullmatch(node.text):
             where = f"line {first.line}, column {first.column}" if first.line else "before"
             what = f"this key stands twice, first at {where}; keep one"
             self._mistakes.add(node.mark, node.text, what)

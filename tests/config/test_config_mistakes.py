@@ -138,10 +138,11 @@ sweep:
 
 
 def test_an_unquoted_logspace_in_braces(mistakes_of):
-    text = "sweep: {axes: {init.scale: logspace(0, -4, 16), norm: [on, off]}}"
+    text = "sweep: {axes: {init.scale: logspace(0, -4, 16), optimizer.lr: linspace(0, -4, 16)}}"
+    what = "a comma ends the value here; put it in quotes"
     assert mistakes_of(text + "\nplot: {panel: init.scale}") == [
-        "c.yaml:1:28: sweep.axes.init.scale: a comma ends the value here; "
-        'put it in quotes: "logspace(0, -4, 16)"'
+        f'c.yaml:1:28: sweep.axes.init.scale: {what}: "logspace(0, -4, 16)"',
+        f'c.yaml:1:63: sweep.axes.optimizer.lr: {what}: "linspace(0, -4, 16)"',
     ]
 
 
@@ -207,6 +208,21 @@ sweep: {seeds: 2, axes: {init.scale: [1, 2]}}
          'write "lr" under "optimizer:"'),
         ("<<: {seed: 1}", "c.yaml:1:1: <<: merge keys are not supported; write the keys out"),
         ("sed: 1", "c.yaml:1:1: sed: unknown key; did you mean seed?"),
+        ("seed:1", 'c.yaml:1:1: a blank is missing after "seed:"; write "seed: 1"'),
+        ("training: {epochs:3}", 'c.yaml:1:12: training.epochs:3: a blank is missing after '
+         '"epochs:"; write "epochs: 3"'),
+        ("data:\n  name:mnist", 'c.yaml:2:3: data: a blank is missing after "name:"; write "name: '
+         f'mnist"; allowed: a mapping of {DATA}'),
+        ("sweep: {axes: {norm:on}}", 'c.yaml:1:16: sweep.axes.norm:on: a blank is missing after '
+         '"norm:"; write "norm: on"'),
+        ("optimizer: {lr: 0,01, kind: adam}",
+         "c.yaml:1:17: optimizer.lr: 0,01 has a comma; write 0.01"),
+        ("norm: batchnorm", "c.yaml:1:7: norm.kind: batchnorm is not known, did you mean batch?; "
+         f"allowed: {KINDS}"),
+        ("norm: {kind: LayerNorm}", "c.yaml:1:14: norm.kind: LayerNorm is not known, did you mean "
+         f"layer?; allowed: {KINDS}"),
+        ("norm: batch_nrom", "c.yaml:1:7: norm.kind: batch_nrom is not known, did you mean "
+         f"batch_renorm?; allowed: {KINDS}"),
         (
             "norm: null",
             "c.yaml:1:7: norm: there is no value; leave the key out for the defaults; allowed: on, "

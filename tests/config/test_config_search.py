@@ -146,7 +146,7 @@ def test_a_comma_inside_braces_is_explained():
     line = mistake_of("search:\n  space: {optimizer.lr: loguniform(1e-4, 1)}\n")
     assert line == (
         "c:2:25: search.space.optimizer.lr: a comma ends the value here; put it in quotes: "
-        '"loguniform(1e-4, ...)"'
+        '"loguniform(1e-4, 1)"'
     )
 
 

@@ -89,6 +89,12 @@ def test_no_document(text):
             'f:1:5: a ":" is not allowed here: the line before may lack its ":", the indent may be '
             "off, or a text needs quotes",
         ),
+        ("a:\n  b:c\n  d: 1", 'f:2:3: a blank is missing after "b:"; write "b: c"'),
+        ("a:\n  b:c # d:e\n\n # f\n  d: 1", 'f:2:3: a blank is missing after "b:"; write "b: c"'),
+        ("a:\n  b: 1\n  c_d:2\ne: 1", 'f:3:3: a blank is missing after "c_d:"; write "c_d: 2"'),
+        ("a:\n  b: 1\n  c_d:2", 'f:3:3: a blank is missing after "c_d:"; write "c_d: 2"'),
+        ("a:\n  - b:1\n    c: 2", 'f:2:5: a blank is missing after "b:"; write "b: 1"'),
+        ("a: 1\nhttp://b\n", 'f:2:1: this key has no value; write "key: value"'),
         ("a: 1\nb\n", 'f:2:1: this key has no value; write "key: value"'),
         (
             "a: 1\n- b",
