@@ -41,6 +41,11 @@ Exit codes:
 """
 
 
+def _load(name: str) -> click.Command:
+    command: click.Command = import_module(f"bnexp.cli.{name}").command
+    return command
+
+
 class _Commands(Commands):
     """The commands, each a module of its own with a ``command`` in it."""
 
@@ -50,8 +55,7 @@ class _Commands(Commands):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = import_module(f"bnexp.cli.{cmd_name}").command
-        return command
+        return _load(cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -103,6 +107,10 @@ def _fail(message: str, code: int) -> NoReturn:
 def _explain_usage(error: click.ClickException) -> str:
     """Say what is wrong with the arguments and where help is; a group alone gives its help."""
     message = error.format_message()
+    if isinstance(error, click.NoSuchOption):
+        from bnexp.cli.unknown import explain_option
+
+        message = explain_option(error, map(_load, _COMMANDS)) or message
     if message.startswith("Usage:"):
         return message
     message = f"error: {message[:1].lower()}{message[1:]}"

@@ -60,9 +60,13 @@ def _read_bytes(path: Path) -> bytes:
 
 
 def _explain_missing(path: Path) -> str:
-    """Say which config a path may mean where nothing is: one beside it, or in ``configs``."""
+    """Say which config a path may mean where nothing is: one beside it, or in ``configs``.
+
+    That of the working folder, or, for a bare name, the one beside this package.
+    """
     names: dict[str, str] = {}
-    for folder in (path.parent / "configs", path.parent):
+    shipped = [] if path.parent.name else [Path(__file__).parents[2] / "configs"]
+    for folder in (*shipped, path.parent / "configs", path.parent):
         with contextlib.suppress(OSError, ValueError):
             found = [p for p in sorted(folder.iterdir()) if p.suffix in (".yaml", ".yml")]
             names |= {name.lower(): str(p) for p in found for name in (p.stem, p.name)}

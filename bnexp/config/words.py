@@ -175,6 +175,16 @@ def own_keys(section: str) -> list[str]:
     return list(dict.fromkeys(leaf.section or leaf.name for leaf in LEAVES.values()))
 
 
+def keys_named(word: str) -> tuple[Sequence[str], Sequence[str]]:
+    """Return the full keys that can be set whose last part is a word, and those it stands for."""
+    if word in LEAVES:
+        return [word], []
+    whole = ("sweep", "search", "plot")
+    keys = [leaf.key for leaf in LEAVES.values() if leaf.name == word and leaf.section not in whole]
+    alias = canonical_key(_ALIASES.get(word, ""))
+    return keys, [alias] if alias in LEAVES and not alias.startswith("sweep") else []
+
+
 def suggest(section: str, key: str) -> Sequence[str]:
     """Return the full keys that a mistaken key may mean, best first; at most three."""
     plain = key.strip().lower().replace("-", "_")

@@ -51,7 +51,7 @@ def get_files(
         found = find_files(folder, files)
         if len(found) == len(files):
             return found
-        if found:
+        if found or find_files(folder, dataset_files(facts)):
             raise DatasetError(
                 f"{folder} holds some files of {facts.title} but not "
                 f"{missing_files(files, found)}{_forms(files[0])}. Add what is missing, or "

@@ -25,8 +25,12 @@ def results_folders(root: Path) -> list[Path]:
 def explain_no_results(path: Path) -> str:
     """Say what a path is that holds no results, and which folder may be meant."""
     if inside := results_folders(path):
-        number = "one results folder" if len(inside) == 1 else f"{len(inside):,} results folders"
-        return f"it holds {number}; name one of them, the newest is {inside[0]}"
+        if len(inside) == 1:
+            return f"it holds one results folder, name that: {inside[0]}"
+        return (
+            f"it holds {len(inside):,} results folders (`bnexp results {path}` lists them); name "
+            f"one of them, the newest is {inside[0]}"
+        )
     if path.exists():
         return (
             f"not a results folder (no {NAME} with a plan in it); name a folder that `bnexp run`, "

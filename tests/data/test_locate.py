@@ -88,6 +88,17 @@ def test_half_a_dataset_in_the_data_folder_is_an_error(mini_mnist, data_cache, t
     assert f"bnexp data get mnist --data-dir {tmp_path / 'half'}" in str(caught.value)
 
 
+def test_a_folder_with_nothing_but_files_that_are_not_asked_for_is_half_a_dataset(
+    mini_mnist, data_cache, tmp_path
+):
+    mini_mnist.write(data_cache / "mnist")
+    folder = mini_mnist.write(tmp_path / "half", only="t10k")
+    files = idx_files(mini_mnist.facts, test=False)
+    with pytest.raises(DatasetError, match="not train-images-idx3-ubyte, train-labels-idx1-ubyte"):
+        get_files(mini_mnist.facts, files, data_dir=folder)
+    assert look_for(mini_mnist.facts, folder).state == "incomplete"
+
+
 def test_the_training_files_are_enough_where_no_test_set_is_asked_for(
     mini_mnist, data_cache, tmp_path
 ):

@@ -34,7 +34,11 @@ def room(tmp_path, monkeypatch):
         ("Mine", "no such folder, did you mean results/mine?"),
         ("results/mein", "no such folder, did you mean results/mine?"),
         ("xyz", "no such folder; name a folder that `bnexp run`, `sweep` or `search` wrote"),
-        ("results", "it holds 4 results folders; name one of them, the newest is results/mine"),
+        (
+            "results",
+            "it holds 4 results folders (`bnexp results results` lists them); name one of them, "
+            "the newest is results/mine",
+        ),
         ("empty", "not a results folder (no journal.jsonl with a plan in it); name a folder that"),
     ],
 )
