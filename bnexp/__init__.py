@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from bnexp.api import run, search, sweep
     from bnexp.config import Config, load_config
     from bnexp.errors import BnexpError
-    from bnexp.plots import plot_best, plot_curves, plot_grid, plot_space, save_figure
+    from bnexp.figures import plot_best, plot_curves, plot_grid, plot_space
+    from bnexp.plots import save_figure
     from bnexp.store.results import Results, load_results
 
 __all__ = [
@@ -46,10 +47,10 @@ _HOMES = {
     "Results": "bnexp.store.results",
     "load_config": "bnexp.config",
     "load_results": "bnexp.store.results",
-    "plot_best": "bnexp.plots",
-    "plot_curves": "bnexp.plots",
-    "plot_grid": "bnexp.plots",
-    "plot_space": "bnexp.plots",
+    "plot_best": "bnexp.figures",
+    "plot_curves": "bnexp.figures",
+    "plot_grid": "bnexp.figures",
+    "plot_space": "bnexp.figures",
     "run": "bnexp.api",
     "save_figure": "bnexp.plots",
     "search": "bnexp.api",

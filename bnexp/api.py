@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, SupportsIndex
 
 from bnexp.config import Config, load_run, load_search, load_sweep
+from bnexp.config.sweep import pairs_of
 from bnexp.driver import Options, Watcher, train_plan
 from bnexp.engines import EngineChoice, choose_engine
 from bnexp.engines.crew import shared_crew
@@ -104,7 +105,7 @@ def sweep(
     """
     loaded = load_sweep(
         config,
-        axes=[f"{key}={_spec(key, values)}" for key, values in (axes or {}).items()],
+        axes=[f"{key}={_spec(key, values)}" for key, values in pairs_of("axes", axes)],
         weights=None if weights is None else _spec("weights", weights),
         seeds=_number(seeds),
         seed=_number(seed),

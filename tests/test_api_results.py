@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import bnexp
-from bnexp.errors import ResultsError
+from bnexp.errors import ConfigError, ResultsError
 
 TINY = """\
 name: tiny
@@ -66,8 +66,19 @@ def test_columns_of_layers(config):
 def test_a_curve_that_there_is_not(pair):
     for arguments, words in (
         ({"metric": "train_loss", "norm__kind": "none"}, "no metric 'train_loss'; there are"),
-        ({"metric": "test_loss"}, "no cell {} with seed 0; the axes are {'norm.kind'"),
-        ({"metric": "test_loss", "norm__kind": "none", "seed": 9}, "with seed 9"),
+        (
+            {"metric": "test_loss"},
+            "one value of each axis names a cell; add norm__kind='batch' (or ",
+        ),
+        ({"metric": "test_loss", "norm": "none", "seed": 9}, "with seed 9; its seeds are 0, 1"),
+        (
+            {"metric": "test_loss", "norm__kind": "layer"},
+            "no cell {'norm.kind': 'layer'} with seed",
+        ),
+        (
+            {"metric": "test_loss", "nrm__kind": "x"},
+            "nrm__kind: no such axis; the axes are norm__k",
+        ),
     ):
         with pytest.raises(ResultsError) as caught:
             pair.curve(**arguments)
@@ -101,3 +112,21 @@ def test_figures_from_results(pair, config):
     figure = bnexp.plot_grid(pair, y="test_loss")
     assert bnexp.save_figure(figure, "a.svg").read_bytes().startswith(b"<?xml")
     assert bnexp.plot_curves(bnexp.run(config)).axes
+
+
+def test_figures_of_a_folder(pair):
+    count = len(bnexp.plot_grid(pair, y="test_loss").axes)
+    assert len(bnexp.plot_grid(str(pair.folder), y="test_loss").axes) == count
+    assert len(bnexp.plot_grid(results=pair.folder).axes) == count  # type: ignore[call-arg]
+    with pytest.raises(ResultsError, match=r"no such folder, did you mean .*tiny-"):
+        bnexp.plot_grid("tiny")
+    with pytest.raises(ConfigError, match=r"int is nothing to draw; give what bnexp\.sweep\(\)"):
+        bnexp.plot_curves(3)  # type: ignore[arg-type]
+
+
+def test_what_is_given_for_a_mapping_of_axes_is_refused(config):
+    for axes in (["optimizer.lr"], "optimizer.lr=1", ()):
+        with pytest.raises(ConfigError, match=r"is no mapping; allowed: keys and their values, "):
+            bnexp.sweep(config, axes=axes)  # type: ignore[arg-type]
+        with pytest.raises(ConfigError, match=r"^space: .* is no mapping; allowed: keys and "):
+            bnexp.search(config, space=axes)  # type: ignore[arg-type]

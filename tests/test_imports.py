@@ -24,7 +24,7 @@ FLOORS = (
     {"train"},
     {"engines"},
     {"driver", "plots"},
-    {"searching"},
+    {"searching", "figures"},
     {"api"},
     {"cli"},
     {"__main__"},

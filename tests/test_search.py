@@ -455,6 +455,14 @@ def test_test_metrics_are_the_curve_of_chosen_trials_alone(tmp_path: Path) -> No
         results.curve("test_accuracy", trial=others[0])
 
 
+def test_the_figures_of_a_sweep_are_refused_for_a_search(tmp_path: Path) -> None:
+    results = search(tmp_path / "out", 3)
+    for draw in (bnexp.plot_grid, bnexp.plot_curves):
+        with pytest.raises(ConfigError, match="out is a search: draw it with plot_best or plot_sp"):
+            draw(results)
+    assert bnexp.plot_best(tmp_path / "out").axes
+
+
 def test_a_curve_that_no_trial_has(tmp_path: Path) -> None:
     results = search(tmp_path / "out", 3)
     best = results.ranked[0].cell.trial

@@ -9,7 +9,7 @@ from typing import Any
 
 from bnexp.config.mistakes import ConfigMistakesError
 from bnexp.config.schema import Config
-from bnexp.config.sweep import load_any
+from bnexp.config.sweep import load_any, pairs_of
 
 
 def load_search(
@@ -25,7 +25,7 @@ def load_search(
     ``space`` maps keys to ranges that replace or join those of the config; ``search`` are keys of
     that section. Raises ``ConfigMistakesError``.
     """
-    ranges = [f"search.space.{key}={_text(key, said)}" for key, said in (space or {}).items()]
+    ranges = [f"search.space.{key}={_text(key, said)}" for key, said in pairs_of("space", space)]
     given = {name: value for name, value in search.items() if value is not None}
     loaded = load_any(
         config, overrides=[*overrides, *ranges], axes=(), seeds=None, seed=seed, search=given

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import ItemsView, Mapping, Sequence
 from os import PathLike
 from typing import Any
 
@@ -100,6 +100,18 @@ def load_any(
     if given or numbers != (None, None):
         return load_text(write_config(config), "config", **arguments)
     return config
+
+
+def pairs_of(name: str, values: Mapping[str, Any] | None) -> ItemsView[str, Any]:
+    """Return keys and what is said of each. Raises ``ConfigMistakesError`` for no mapping."""
+    if values is None:
+        return {}.items()
+    if hasattr(values, "items"):
+        return values.items()
+    example = '{"optimizer.lr": [0.1, 0.01]}'
+    raise ConfigMistakesError(
+        [f"{name}: {values!r} is no mapping; allowed: keys and their values, such as {example}"]
+    )
 
 
 def _yaml(config: Mapping[str, Any]) -> str:

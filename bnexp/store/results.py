@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from bnexp.config.schema import Config
 from bnexp.errors import ResultsError
 from bnexp.plan import AxisValue, Cell
 from bnexp.records import METRICS, RunResult
+from bnexp.store.cells import cells_with, explain_no_cell, wanted_values
 from bnexp.store.contents import Contents, metric_names, read_contents, tuples
 
 if TYPE_CHECKING:
@@ -125,20 +127,13 @@ class Results:
         """
         refuse_unrecorded(self.folder, metric, self.metrics)
         wanted = wanted_values(values)
-        found = self._cells_with(wanted, seed)
+        found = cells_with(self.cells, wanted, seed)
         if len(found) != 1:
-            axes = {key: list(axis) for key, axis in self.axes.items()}
-            message = f"{self.folder}: no cell {wanted} with seed {seed}; the axes are {axes}"
-            raise ResultsError(message)
+            what = explain_no_cell(self.axes, self.cells, wanted, seed)
+            raise ResultsError(f"{self.folder}: {what}")
         return self._curve(
             metric, self.runs.get(found[0].run), f"the run of {wanted}, seed {seed},"
         )
-
-    def _cells_with(self, wanted: Mapping[str, AxisValue], seed: int | None) -> list[Cell]:
-        """Return the cells with exactly these values, or those that show the same."""
-        of_seed = [cell for cell in self.cells if seed in (None, cell.seed)]
-        exact = [cell for cell in of_seed if dict(cell.values) == wanted]
-        return exact or [cell for cell in of_seed if _shown_alike(cell.values, wanted)]
 
     def _curve(self, metric: str, result: RunResult | None, what: str) -> NDArray[np.float64]:
         """Return a metric at each record of a result. Raises ResultsError when there is none."""
@@ -164,7 +159,7 @@ def _number(cell: Cell) -> dict[str, Any]:
     return {} if cell.trial is None else {"trial": cell.trial}
 
 
-def load_results(folder: Path | str) -> Results:
+def load_results(folder: str | PathLike[str]) -> Results:
     """Read a results folder, finished or not.
 
     Raises ResultsError when it is none or its journal is damaged.
@@ -212,20 +207,6 @@ def refuse_unrecorded(folder: Path, metric: str, recorded: Sequence[str]) -> Non
     if metric not in (recorded or METRICS):
         there = ", ".join(recorded or METRICS)
         raise ResultsError(f"{folder}: no metric {metric!r}; there are {there}")
-
-
-def wanted_values(named: Mapping[str, AxisValue | list[Any]]) -> dict[str, AxisValue]:
-    """Return the values that keyword arguments name, by key: ``init__scale`` is ``init.scale``."""
-    return {key.replace("__", "."): tuples(value) for key, value in named.items()}
-
-
-def _shown_alike(values: Mapping[str, AxisValue], wanted: Mapping[str, AxisValue]) -> bool:
-    """Whether all values are equal when numbers are shown with three digits."""
-
-    def shown(value: AxisValue) -> AxisValue:
-        return f"{value:.3g}" if isinstance(value, float) else value
-
-    return {k: shown(v) for k, v in values.items()} == {k: shown(v) for k, v in wanted.items()}
 
 
 def _sort_key(cell: Cell) -> tuple[Any, ...]:

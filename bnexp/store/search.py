@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from bnexp.errors import ResultsError
 from bnexp.plan import AxisValue
 from bnexp.records import METRICS, RunResult
-from bnexp.store.results import Results, refuse_unrecorded, wanted_values
+from bnexp.store.cells import cells_with, wanted_values
+from bnexp.store.results import Results, refuse_unrecorded
 from bnexp.trials.rank import Ranked, rank_trials
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class SearchResults(Results):
         """Return the trial with a number and values, if given; of equal ones the first drawn."""
         found = [
             cell
-            for cell in (self._cells_with(wanted, seed) if wanted else self.cells)
+            for cell in (cells_with(self.cells, wanted, seed) if wanted else self.cells)
             if number in (None, cell.trial) and seed in (None, cell.seed)
         ]
         if not found or (number is None and not wanted):

@@ -183,6 +183,27 @@ def test_three_digits_of_a_value_are_enough_to_name_a_cell(tmp_path: Path) -> No
         results.curve("train_loss", init__scale=0.10005)  # two are as near
 
 
+def test_a_whole_number_names_the_value_that_shows_as_it(tmp_path: Path) -> None:
+    plan = make_plan({"init.scale": [1.00023, 2.0], "training.epochs": [1000, 2000]})
+    results = keep(tmp_path, plan, *map(made_up, plan.runs))
+    assert len(results.curve("train_loss", init__scale=1, training__epochs=1000))
+    with pytest.raises(ResultsError, match="no cell"):  # of whole numbers all digits count
+        results.curve("train_loss", init__scale=1, training__epochs=1001)
+
+
+def test_the_axes_that_are_left_out_are_offered(tmp_path: Path) -> None:
+    scales = [float(scale) for scale in range(14, 0, -1)]
+    plan = make_plan({"init.scale": scales, "norm.kind": ["batch"], "optimizer.lr": [0.1, 0.01]})
+    results = keep(tmp_path, plan)
+    with pytest.raises(ResultsError) as caught:
+        results.curve("train_loss", optimizer__lr=0.1)
+    offered = "(or 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, ..., 1)"
+    assert str(caught.value) == (
+        f"{tmp_path}: one value of each axis names a cell; add init__scale=14 {offered} and "
+        "norm__kind='batch'"
+    )
+
+
 def test_results_are_shown_in_a_line(tmp_path: Path) -> None:
     plan = make_plan({"init.scale": [1.0, 0.1]}, seeds=2)
     results = keep(tmp_path, plan, made_up(next(iter(plan.runs))))
