@@ -17,7 +17,6 @@ from bnexp.plan import Cell, Plan, Run, plan_sweep
 from bnexp.plan.unused import unused_keys
 from bnexp.trials import plan_search
 from bnexp.trials.planning import report_run
-from bnexp.userdata.labels import spell
 
 
 def note_config(
@@ -74,6 +73,8 @@ def _empty_classes(config: Config, *, sweeps: bool) -> Iterator[str]:
         if any(facts.first_of[label] is not None for label in empty):
             where = f"example of the first {taken:,}"
             remedy = "data.train takes them from the beginning of the file, so shuffle it"
+        from bnexp.userdata.labels import spell
+
         labels = f"label{'s' * (len(empty) > 1)} {spell(empty)}"
         yield (
             f"{facts.title}: no {where} has {labels}, so {len(empty)} of {facts.classes} classes "
