@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bnexp.errors import ConfigError, OutputError
@@ -20,7 +20,7 @@ def draw(
     formats: tuple[str, ...] = (),
     output: Path | None = None,
     *,
-    y: str | None = None,
+    y: Sequence[str] = (),
     panel: str | None = None,
     arm: str | None = None,
 ) -> Iterator[Path]:
@@ -53,18 +53,20 @@ def refuse_choice(results: SearchResults, panel: str | None, arm: str | None) ->
         )
 
 
-def _draw_search(results: SearchResults, paths: list[Path], y: str | None) -> Iterator[Path]:
+def _draw_search(results: SearchResults, paths: list[Path], y: Sequence[str]) -> Iterator[Path]:
     """Draw the best trials to the files, and the objective over the ranges beside them."""
     from bnexp.plots import plot_best, plot_space, save_figure
+    from bnexp.plots.choose import choose_search_metric
 
-    figures = {"": plot_best(results, y=y), "-objective": plot_space(results, y=y)}
+    metric = choose_search_metric(results, y)
+    figures = {"": plot_best(results, y=metric), "-objective": plot_space(results, y=metric)}
     for ending, figure in figures.items():
         for path in paths:
             yield save_figure(figure, path.with_name(f"{path.stem}{ending}{path.suffix}"))
 
 
 def grid_text(
-    results: Results, *, y: str | None = None, panel: str | None = None, arm: str | None = None
+    results: Results, *, y: Sequence[str] = (), panel: str | None = None, arm: str | None = None
 ) -> str:
     """Return the grid as text, within the terminal's width and characters."""
     from bnexp.plots import text_grid

@@ -27,13 +27,22 @@ def _formats(
     return names
 
 
+def _metrics(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Split lists of metrics, which may be given often, too."""
+    return tuple(part.strip() for value in values for part in value.split(","))
+
+
 @click.command("plot", epilog="Example: bnexp plot --y train_loss --format png,pdf")
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
 @click.option(
     "--y",
     metavar="METRIC",
+    multiple=True,
+    callback=_metrics,
     show_default="the config's, else an accuracy; the objective of a search",
-    help=f"What to draw: {', '.join(METRICS)}.",
+    help=f"What to draw: {', '.join(METRICS)}; several of one kind, in one panel, with commas.",
 )
 @click.option(
     "--panel",

@@ -146,7 +146,7 @@ def finish_search(results: SearchResults, *, as_json: bool) -> None:
 
 
 def print_text(
-    results: Results, *, y: str | None = None, panel: str | None = None, arm: str | None = None
+    results: Results, *, y: Sequence[str] = (), panel: str | None = None, arm: str | None = None
 ) -> None:
     """Print the grid of a sweep, or the best trials of a search."""
     if isinstance(results, SearchResults):

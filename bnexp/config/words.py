@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from bnexp.config.fields import LAYERS, LEAVES, SECTIONS, Leaf, canonical_key
 from bnexp.config.mistakes import shown
 from bnexp.config.nodes import ListNode, Node, Scalar
 from bnexp.config.scalars import number_remedy, read_scalar
+from bnexp.config.schema.base import Metric
 from bnexp.config.syntax import missing_blank
 from bnexp.errors import meant
 
@@ -39,6 +40,7 @@ _ALLOWED = {
     "name": _NAME,
     "plot.panel": "a swept key, such as init.scale",
     "plot.arm": "a swept key, such as init.scale",
+    "plot.y": f"{', '.join(get_args(Metric))}, or a list of some of one kind",
     "data.path": "the path of a file",
     "data.test_path": "the path of a file",
     "search.space": "keys and their ranges",
@@ -96,6 +98,8 @@ def _wrong(leaf: Leaf, node: Node) -> str:
         return f"{len(node.items):,} layers are too many"
     if leaf.key == "search.rungs" and isinstance(node, ListNode):
         return "these are no epochs"
+    if leaf.key == "plot.y" and isinstance(node, ListNode):
+        return "these are not all metrics" if node.items else "there is no metric"
     if not isinstance(node, Scalar):
         return f"a {'list' if isinstance(node, ListNode) else 'mapping'} is not allowed here"
     text = shown(node.text)

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from bnexp.errors import ConfigError
 from bnexp.plots import draw, frame, layout
 from bnexp.plots.caption import caption_lines
-from bnexp.plots.choose import choose_search_metric, recorded_metrics
+from bnexp.plots.choose import choose_search_metric, metric_kind, recorded_metrics
 from bnexp.plots.curves import PARTS
 from bnexp.plots.grid import label_outer
 from bnexp.plots.limits import Scale, x_limits, y_scale
@@ -46,7 +46,7 @@ def plot_best(results: SearchResults, *, y: str | None = None) -> Figure:
     if not shown:
         raise ConfigError(nothing_to_draw(results))
     with frame.own_style():
-        return _draw(results, shown, metric.partition("_")[2])
+        return _draw(results, shown, metric_kind(metric))
 
 
 def search_caption(results: SearchResults, first: str, metrics: Sequence[str], width: int) -> str:

@@ -21,7 +21,7 @@ from bnexp.plots.setting import (
     network_words,
     norm_words,
 )
-from bnexp.plots.words import METRIC_WORDS
+from bnexp.plots.words import part_words
 from bnexp.records import Status
 from bnexp.store.results import Results
 
@@ -97,7 +97,7 @@ def _evaluation(results: Results, metrics: Collection[str]) -> Iterator[str]:
     for part in ("train", "val"):
         count = fixed(results, f"evaluate.{PARTS[part]}")
         if isinstance(count, int) and any(metric.startswith(part) for metric in metrics):
-            yield f"{METRIC_WORDS[f'{part}_loss'].split()[0]} metrics on {count:,} examples"
+            yield f"{part_words(f'{part}_loss')} metrics on {count:,} examples"
 
 
 def _progress(results: Results) -> str:

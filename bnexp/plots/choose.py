@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from bnexp.config import recorded_metrics as configured_metrics
 from bnexp.errors import ConfigError, like, meant
 from bnexp.plan import AxisValue
+from bnexp.plots.words import join_words
 from bnexp.records import METRICS
 from bnexp.store.results import Results
 from bnexp.store.search import SearchResults
@@ -69,24 +70,62 @@ def choose_metric(results: Results, y: str | None) -> str:
         )
     if y is not None:
         return y
-    if results.config.plot.y in recorded:
-        return str(results.config.plot.y)
+    wished = [name for name in results.config.plot.metrics if name in recorded]
+    if wished:
+        return wished[0]
     evaluate = results.config.evaluate
     once = {part for part, key in PARTS.items() if getattr(evaluate, key) == "last"}
     preferred = [name for name in _PREFERRED if name in recorded]
     return min(preferred, key=lambda name: name.partition("_")[0] in once)
 
 
-def choose_search_metric(results: Results, y: str | None) -> str:
+def choose_metrics(results: Results, y: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Return the metrics to draw in one panel: ``y``, else the config's, else one is chosen.
+
+    Raises:
+        ConfigError: one of them is no metric, no run recorded it, or they are of two kinds.
+    """
+    chosen = tuple(dict.fromkeys(choose_metric(results, name) for name in _names(y)))
+    if len({metric_kind(name) for name in chosen}) > 1:
+        recorded = recorded_metrics(results)
+        groups = [[n for n in recorded if metric_kind(n) == kind] for kind in ("accuracy", "loss")]
+        raise ConfigError(
+            f"y: {join_words(chosen)} are of two kinds, and a panel has one scale; choose of "
+            f"{' or of '.join(', '.join(group) for group in groups)}"
+        )
+    wished = results.config.plot.metrics
+    if not chosen and set(wished) <= set(recorded_metrics(results)):
+        chosen = wished
+    return chosen or (choose_metric(results, None),)
+
+
+def metric_kind(metric: str) -> str:
+    """Return ``accuracy`` or ``loss``."""
+    return metric.partition("_")[2]
+
+
+def _names(y: str | Sequence[str] | None) -> tuple[str, ...]:
+    return (y,) if isinstance(y, str) else tuple(y or ())
+
+
+def choose_search_metric(results: Results, y: str | Sequence[str] | None) -> str:
     """Return the metric to draw of the trials of a search: ``y``, else the objective.
 
     Raises:
-        ConfigError: the results are no search's, ``y`` is no metric, or no trial recorded it.
+        ConfigError: the results are no search's, ``y`` is no metric or more than one, or no trial
+            recorded it.
     """
     if not isinstance(results, SearchResults):
         raise ConfigError(f"{results.folder} is no search: draw it with plot_grid or plot_curves")
-    if y in (None, results.objective):
-        return results.objective
+    names = _names(y)
+    if len(names) > 1:
+        raise ConfigError(
+            f"y: {join_words(names)}: each of the best trials of a search has its training and "
+            f"validation curves anyway; choose one, such as {results.objective}"
+        )
+    y = names[0] if names else results.objective
+    if y == results.objective:
+        return y
     recorded = recorded_metrics(results)
     if y in METRICS and y.startswith("test") and y not in recorded:
         raise ConfigError(

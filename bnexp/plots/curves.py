@@ -7,7 +7,6 @@ is left out; one that was recorded once, at the end, is a point.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -26,10 +25,10 @@ from bnexp.store.results import Results
 
 #: What is evaluated, with its words in the legend and its look.
 PARTS: Mapping[str, tuple[str, LineStyle]] = {
-    "train": ("training", LineStyle(style.BLUE, style.SOLID)),
-    "running": ("training (running mean over mini-batches)", LineStyle(style.BLUE, style.SOLID)),
-    "val": ("validation", LineStyle(style.GREEN, style.DASH_DOT)),
-    "test": ("test", LineStyle(style.VERMILLION, style.DASHED)),
+    "train": ("training", style.PART_LOOKS["train"]),
+    "running": ("training (running mean over mini-batches)", style.PART_LOOKS["running"]),
+    "val": ("validation", style.PART_LOOKS["val"]),
+    "test": ("test", style.PART_LOOKS["test"]),
 }
 #: Room between the panels: the right one has tick labels and an axis label of its own.
 _GAP = 0.75
@@ -118,7 +117,7 @@ def _draw_kind(
         if line.x:
             draw.draw_line(axes, line, look, label, scale, each_seed=True, width=widths[part])
         # A run that another line marks already needs no mark on the floor as well.
-        marked = line if not points else replace(line, curves=tuple(c for c in line.curves if c.x))
+        marked = line if not points else line.recorded
         draw.draw_marks(axes, marked, look, scale, xlim, taken)
         draw.draw_stops(axes, line, look, scale)
         points.extend(line_points(line, xlim, scale))

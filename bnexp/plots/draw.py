@@ -86,11 +86,19 @@ def draw_line(
         color=look.color,
         linestyle=look.dash,
         linewidth=width,
-        marker="o" if point else None,
-        markersize=style.POINT_SIZE * width / style.LINE_WIDTH,
+        marker="o" if point else look.marker,
+        markersize=style.POINT_SIZE * width / style.LINE_WIDTH if point else style.ARM_MARK_SIZE,
+        markevery=None if point else _mark_every(look),
         clip_on=clip and not point,
         label=label,
     )
+
+
+def _mark_every(look: LineStyle) -> tuple[float, float] | None:
+    """Return where the markers of an arm stand, if it has any: apart from those of other arms."""
+    if look.marker is None:
+        return None
+    return style.MARKERS[look.marker] * style.ARM_MARK_STEP, style.ARM_MARK_STEP
 
 
 def draw_marks(

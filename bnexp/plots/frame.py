@@ -118,8 +118,8 @@ def legend_handle(label: str, look: LineStyle, *, point: bool = False) -> Line2D
         color=look.color,
         linestyle="none" if point else look.dash,
         linewidth=style.LINE_WIDTH,
-        marker="o" if point else None,
-        markersize=style.POINT_SIZE,
+        marker="o" if point else look.marker,
+        markersize=style.POINT_SIZE if point else style.ARM_MARK_SIZE,
         label=label,
     )
 

@@ -16,34 +16,46 @@ from bnexp.errors import ConfigError
 from bnexp.plan import AxisValue
 from bnexp.plots import draw, frame, layout, style
 from bnexp.plots.caption import caption_lines
+from bnexp.plots.choose import choose_metrics
 from bnexp.plots.limits import Scale, x_limits, y_scale
 from bnexp.plots.notes import Point, line_points, panel_notes
 from bnexp.plots.overlap import line_widths
-from bnexp.plots.panels import Panel, Selection, select_panels
-from bnexp.plots.style import LineStyle
-from bnexp.plots.words import METRIC_WORDS
+from bnexp.plots.panels import Selection, select_panels
+from bnexp.plots.strokes import (
+    Stroke,
+    arm_looks,
+    axis_words,
+    legend_entries,
+    panel_lines,
+    plan_strokes,
+)
 from bnexp.store.results import Results
 
 
 def plot_grid(
-    results: Results, *, y: str | None = None, panel: str | None = None, arm: str | None = None
+    results: Results,
+    *,
+    y: str | Sequence[str] | None = None,
+    panel: str | None = None,
+    arm: str | None = None,
 ) -> Figure:
     """Draw the panels of a sweep, finished or not, as a matplotlib figure.
 
-    ``y`` is a metric (default: the config's ``plot.y``, else the first accuracy recorded);
-    ``panel`` and ``arm`` are swept keys (defaults: the config's, else ``norm.kind`` for the arms
-    and the axis with most values for the panels; a single axis makes arms if it has at most
-    six numbers or eight words).
+    ``y`` is a metric, or several accuracies or losses to draw in one panel (default: the config's
+    ``plot.y``, else the first accuracy recorded); ``panel`` and ``arm`` are swept keys (defaults:
+    the config's, else ``norm.kind`` for the arms and the axis with most values for the panels; a
+    single axis makes arms if it has at most six numbers or eight words).
     No window is opened and no global state touched.
 
     Raises:
-        ConfigError: a metric that is not recorded, a key that is not swept, or more panels or arms
-            than one figure shows.
+        ConfigError: a metric that is not recorded or not of the kind of the first, a key that is
+            not swept, or more panels or arms than one figure shows.
     """
-    selection = select_panels(results, y=y, panel=panel, arm=arm)
-    _check_size(results, selection)
+    metrics = choose_metrics(results, y)
+    selections = [select_panels(results, y=name, panel=panel, arm=arm) for name in metrics]
+    _check_size(results, selections[0])
     with frame.own_style():
-        return _draw_grid(results, selection)
+        return _draw_grid(results, selections)
 
 
 def _check_size(results: Results, selection: Selection) -> None:
@@ -78,21 +90,21 @@ def _most_arms(values: Sequence[AxisValue]) -> int:
     return style.MAX_RAMP_ARMS if values and len(numbers) == len(values) else style.MAX_ARMS
 
 
-def _draw_grid(results: Results, selection: Selection) -> Figure:
-    looks = style.line_styles([found.values for found in selection.arms])
+def _draw_grid(results: Results, selections: Sequence[Selection]) -> Figure:
+    strokes = plan_strokes(selections)
+    lines = [line for selection in selections for line in selection.lines]
     handles = [
-        frame.legend_handle(found.label, look)
-        for found, look in zip(selection.arms, looks, strict=True)
-        if found.label
+        frame.legend_handle(entry.label, entry.look)
+        for entry in legend_entries(selections, strokes)
     ]
-    handles += frame.mark_handles(selection.lines)
-    count = len(selection.panels)
+    handles += frame.mark_handles(lines)
+    count = len(selections[0].panels)
     width = layout.page_width(layout.grid_shape(count)[1])
     columns = frame.legend_columns([str(handle.get_label()) for handle in handles], width)
-    caption = caption_lines(results, selection, frame.caption_width(width))
+    caption = _caption(results, selections, frame.caption_width(width))
     page = layout.make_page(
         count,
-        panel_titles=selection.panel_key is not None,
+        panel_titles=selections[0].panel_key is not None,
         legend_rows=-(-len(handles) // columns),
         caption_rows=len(caption),
     )
@@ -100,45 +112,53 @@ def _draw_grid(results: Results, selection: Selection) -> Figure:
     frame.add_texts(figure, page, results.config.name, caption)
     if handles:
         frame.add_legend(figure, page, handles, columns)
-    xlim = x_limits(results, selection.lines)
-    scale = y_scale(selection.metric, selection.lines)
+    xlim, scale = x_limits(results, lines), y_scale(selections[0].metric, lines)
     first: Axes | None = None
-    for index, shown in enumerate(selection.panels):
+    for index in range(count):
         axes = figure.add_axes(page.rect(index), sharex=first, sharey=first)
         if first is None:
             first = axes
             draw.set_scales(axes, xlim, scale)
-        _draw_panel(axes, shown, selection, looks, scale, xlim, page)
-        label_outer(axes, index, count, page, METRIC_WORDS[selection.metric])
+        _draw_panel(axes, selections, strokes, index, scale, xlim, page)
+        label_outer(axes, index, count, page, axis_words(selections))
     return figure
+
+
+def _caption(results: Results, selections: Sequence[Selection], width: int) -> list[str]:
+    """Return the caption, of the metric that has lines of single seeds if one has."""
+    shown = max(selections, key=lambda one: any(line.has_seed_lines for line in one.lines))
+    return caption_lines(results, shown, width, metrics=[one.metric for one in selections])
 
 
 def _draw_panel(
     axes: Axes,
-    panel: Panel,
-    selection: Selection,
-    looks: list[LineStyle],
+    selections: Sequence[Selection],
+    strokes: Sequence[Stroke],
+    place: int,
     scale: Scale,
     xlim: tuple[float, float],
     page: layout.Page,
 ) -> None:
     """Draw lines, marks and counts of one panel."""
-    longest = max(len(shown.title) for shown in selection.panels)
-    axes.set_title(panel.title, size=frame.title_size(longest, page.panel_width))
+    panels = selections[0].panels
+    longest = max(len(shown.title) for shown in panels)
+    axes.set_title(panels[place].title, size=frame.title_size(longest, page.panel_width))
     taken: list[float] = []
     points: list[Point] = []
-    widths = line_widths(panel.lines, scale)
-    for index, line in panel.lines.items():
-        label = selection.arms[index].label or METRIC_WORDS[selection.metric]
+    lines = panel_lines(selections, strokes, place)
+    widths = line_widths(lines, scale)
+    for index, line in lines.items():
+        label, look = strokes[index].label, strokes[index].look
         if line.x:
-            each = selection.panel_key is None
-            draw.draw_line(
-                axes, line, looks[index], label, scale, each_seed=each, width=widths[index]
-            )
-        draw.draw_marks(axes, line, looks[index], scale, xlim, taken)
-        draw.draw_stops(axes, line, looks[index], scale)
+            each = selections[0].panel_key is None
+            draw.draw_line(axes, line, look, label, scale, each_seed=each, width=widths[index])
+        # A run that the line of another metric marks needs no mark on the floor as well.
+        marked = line if not strokes[index].metric else line.recorded
+        draw.draw_marks(axes, marked, look, scale, xlim, taken)
+        draw.draw_stops(axes, line, look, scale)
         points.extend(line_points(line, xlim, scale))
-    draw.write_notes(axes, panel_notes(panel), points, looks, (page.panel_width, page.panel_height))
+    size = (page.panel_width, page.panel_height)
+    draw.write_notes(axes, panel_notes(panels[place]), points, arm_looks(selections), size)
 
 
 def label_outer(axes: Axes, index: int, count: int, page: layout.Page, words: str) -> None:

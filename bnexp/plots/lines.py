@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from bnexp.plan import Cell
@@ -74,6 +74,11 @@ class Line:
     def has_seed_lines(self) -> bool:
         """Whether there are lines of single seeds to draw under the median."""
         return len(self.curves) > 1 and any(len(curve.x) > 1 for curve in self.curves)
+
+    @property
+    def recorded(self) -> Line:
+        """The line without the runs that ended before they had a record."""
+        return replace(self, curves=tuple(curve for curve in self.curves if curve.x))
 
     @property
     def finished(self) -> int:

@@ -46,6 +46,12 @@ DASHES: tuple[Dash, ...] = (
 #: A scale from dark to light for many arms that are ordered numbers.
 RAMP = ("#440154", "#3B528B", "#21918C", "#5EC962")
 
+#: Markers of arms whose dashes say something else (not those of how runs end), each with the share
+#: of a step at which its first stands: those of few arms are far apart.
+MARKERS: Mapping[str, float] = MappingProxyType(
+    {"o": 0.1, "^": 0.6, "D": 0.35, "v": 0.85, "P": 0.22, "<": 0.72, "*": 0.47, ">": 0.97}
+)
+
 TEXT = "#262626"
 MUTED = "#6E6E6E"
 GRID = "#E4E4E4"
@@ -74,6 +80,9 @@ BAND_ALPHA = 0.18
 MARK_SIZE = 5.5
 STOP_SIZE = 3.6
 POINT_SIZE = 4.0
+ARM_MARK_SIZE = 4.2
+#: From one marker of an arm to its next, as a share of the panel's diagonal.
+ARM_MARK_STEP = 0.24
 
 #: How runs may end before their last epoch, each with its mark.
 Marked = Literal["diverged", "stopped"]
@@ -133,11 +142,20 @@ RC: Mapping[str, Any] = MappingProxyType(
 
 @dataclass(frozen=True)
 class LineStyle:
-    """The colour and the dash pattern of one arm."""
+    """The colour and the dash pattern of one arm, and the marker along its lines if it has one."""
 
     color: str
     dash: Dash
+    marker: str | None = None
 
+
+#: How curves of the parts of the data look beside each other: solid is what is trained on.
+PART_LOOKS: Mapping[str, LineStyle] = {
+    "train": LineStyle(BLUE, SOLID),
+    "running": LineStyle(BLUE, SOLID),
+    "val": LineStyle(GREEN, DASH_DOT),
+    "test": LineStyle(VERMILLION, DASHED),
+}
 
 #: Each kind of norm looks the same in every figure, whatever it is compared with.
 _NORM_LOOKS: Mapping[Any, LineStyle] = {
@@ -172,6 +190,17 @@ def line_styles(arms: Sequence[Mapping[str, Any]]) -> list[LineStyle]:
             for norm, other, rest in zip(norms, plain, rests, strict=True)
         ]
     return styles if len(set(styles)) == len(arms) else plain
+
+
+def solid_styles(arms: Sequence[Mapping[str, Any]]) -> list[LineStyle]:
+    """Give each arm a colour and a marker, where dashes say something else than the arm."""
+    looks = line_styles(arms)
+    if len(arms) > MAX_ARMS:
+        return looks
+    colors = [look.color for look in looks]
+    if len(set(colors)) < len(arms):
+        colors = list(COLORS[: len(arms)])
+    return [LineStyle(color, SOLID, marker) for color, marker in zip(colors, MARKERS, strict=False)]
 
 
 def _ramp(share: float) -> str:

@@ -8,13 +8,13 @@ figure. No matplotlib and no NumPy here, so it is there at once.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from bnexp.plots.choose import recorded_metrics
+from bnexp.plots.choose import choose_metrics, metric_kind, recorded_metrics
 from bnexp.plots.limits import Scale, y_scale
 from bnexp.plots.lines import Line, count_note
 from bnexp.plots.panels import Selection, seed_counts, select_panels
-from bnexp.plots.words import METRIC_WORDS, number_text
+from bnexp.plots.words import METRIC_WORDS, join_words, number_text, part_words
 from bnexp.records import Status
 from bnexp.store.results import Results
 
@@ -29,7 +29,7 @@ _GAP = 2
 def text_grid(
     results: Results,
     *,
-    y: str | None = None,
+    y: str | Sequence[str] | None = None,
     panel: str | None = None,
     arm: str | None = None,
     width: int = 80,
@@ -37,25 +37,37 @@ def text_grid(
 ) -> str:
     """Return the panels of a sweep as text, at most ``width`` columns wide (40 or more).
 
-    ``y``, ``panel`` and ``arm`` are those of ``plot_grid``; any number of panels and arms is shown.
+    ``y``, ``panel`` and ``arm`` are those of ``plot_grid``; any number of panels and arms is shown,
+    each with a line for every metric of ``y``.
     With ``ascii`` curves are of ASCII characters, for terminals that cannot show blocks.
 
     Raises:
-        ConfigError: a metric that is not recorded, or a key that is not swept.
+        ConfigError: a metric that is not recorded or not of the kind of the first, or a key that
+            is not swept.
     """
     width = max(width, 40)
-    selection = select_panels(results, y=y, panel=panel, arm=arm, plain=True)
-    scale = y_scale(selection.metric, selection.lines)
-    epochs = sorted({x for line in selection.lines for x in line.x})
-    kind = selection.metric.partition("_")[2]
-    others = [name for name in recorded_metrics(results) if name.endswith(kind)]
-    columns = [selection.metric, *(name for name in others if name != selection.metric)]
-    grids = [selection, *(select_panels(results, y=n, panel=panel, arm=arm) for n in columns[1:])]
-    rows = _rows(grids)
+    metrics = choose_metrics(results, y)
+
+    def select(metric: str) -> Selection:
+        return select_panels(results, y=metric, panel=panel, arm=arm, plain=True)
+
+    grids = [select(metric) for metric in metrics]
+    lines = [line for grid in grids for line in grid.lines]
+    scale = y_scale(metrics[0], lines)
+    epochs = sorted({x for line in lines for x in line.x})
+    columns = [metrics[0]]
+    if len(metrics) == 1:
+        kind = metric_kind(metrics[0])
+        columns += [
+            n for n in recorded_metrics(results) if metric_kind(n) == kind and n != columns[0]
+        ]
+        rows = _rows([*grids, *map(select, columns[1:])])
+    else:
+        rows = _metric_rows(grids)
     names, widths = _fitting(columns, rows, width, min(_NARROWEST, max(len(epochs), 1)))
     gaps = _GAP * sum(column > 0 for column in widths)
     size = max(1, min(width - sum(widths) - gaps, len(epochs), _WIDEST))
-    text = [_clip(_heading(results, selection, scale, epochs), width)]
+    text = [_clip(_heading(results, metrics, scale, epochs), width)]
     if len(names) > 1:
         text.append(_row_text(("", "", ""), names, " " * size, widths))
     for row in rows:
@@ -85,6 +97,22 @@ def _rows(grids: Sequence[Selection]) -> list[_Row]:
             values = (_final(grid.panels[place].lines[index]) for grid in grids)
             rows.append(_Row(words, tuple(values), line))
     return rows
+
+
+def _metric_rows(grids: Sequence[Selection]) -> list[_Row]:
+    """Return a row for each arm and metric of each panel, with its own final value."""
+    rows = []
+    for of_arm in zip(*map(_own_rows, grids), strict=True):
+        for grid, row in zip(grids, of_arm, strict=True):
+            title, arm, status = row.words
+            label = ", ".join(filter(None, (arm, part_words(grid.metric))))
+            words = (title, label, status) if grid is grids[0] else ("", label, "")
+            rows.append(replace(row, words=words))
+    return rows
+
+
+def _own_rows(grid: Selection) -> list[_Row]:
+    return _rows([grid])
 
 
 def _fitting(
@@ -125,8 +153,11 @@ def _clip(text: str, width: int) -> str:
     return text if len(text) <= width else text[: max(width - 2, 0)] + ".."[:width]
 
 
-def _heading(results: Results, selection: Selection, scale: Scale, epochs: Sequence[float]) -> str:
-    parts = [results.config.name, METRIC_WORDS[selection.metric]]
+def _heading(
+    results: Results, metrics: Sequence[str], scale: Scale, epochs: Sequence[float]
+) -> str:
+    words = join_words([*map(part_words, metrics[:-1]), METRIC_WORDS[metrics[-1]]])
+    parts = [results.config.name, words]
     if epochs:
         low, high = (number_text(float(limit), plain=True) for limit in (scale.low, scale.high))
         parts[1] += f" {low} to {high}" + (" (log)" if scale.log else "")

@@ -29,6 +29,12 @@ METRIC_WORDS: Mapping[str, str] = {
     "test_accuracy": "test accuracy",
 }
 
+
+def part_words(metric: str) -> str:
+    """Return what a metric is measured on, where its kind is said beside: ``training``."""
+    return METRIC_WORDS[metric].split()[0]
+
+
 #: Names of numbers in titles where the last part of the key would not do.
 _NAMES: Mapping[str, str] = {
     "norm.momentum": "norm momentum",

@@ -237,6 +237,21 @@ def test_plot_writes_where_it_is_told_to(arguments, files, call, pair):
         assert Path(file).read_bytes().startswith(starts[Path(file).suffix.lower()])
 
 
+@pytest.mark.parametrize(
+    "asked", ["--y running_accuracy,test_accuracy", "--y running_accuracy --y test_accuracy"]
+)
+def test_plot_draws_several_metrics(asked, call, pair):
+    ended = call("plot", *asked.split(), "--text")
+    assert (ended.code, ended.stderr) == (0, "")
+    head, *lines = ended.stdout.splitlines()
+    assert "running and test accuracy" in head
+    assert len(lines) == 8
+    figures = [Path(f"{name}.svg") for name in ("two", "one")]
+    call("plot", *asked.split(), "--output", "two.svg")
+    call("plot", "--y", "test_accuracy", "--output", "one.svg")
+    assert figures[0].read_bytes() != figures[1].read_bytes()
+
+
 def test_plot_as_text(call, pair):
     ended = call("plot", "--text", "--panel", "norm.kind")
     assert (ended.code, ended.stderr) == (0, "")

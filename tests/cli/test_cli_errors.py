@@ -85,6 +85,12 @@ WRONG = [
     ("plot folder", 4, "folder: not a results folder"),
     ("plot empty", 2, "empty is a file; plot draws a folder that a run or sweep wrote"),
     ("plot --y foo", 2, "y: 'foo' is no metric; choose one of running_loss"),
+    ("plot --y running_loss,", 2, "y: '' is no metric; choose one of running_loss"),
+    (
+        "plot --y running_loss --y test_accuracy",
+        2,
+        "y: running_loss and test_accuracy are of two kinds, and a panel has one scale; choose of",
+    ),
     (
         "plot --y train_loss",
         2,

@@ -192,6 +192,13 @@ def test_plot_draws_a_search_again(search, call):
 
 def test_plot_draws_another_metric_of_a_search(search, call):
     search()
+    for more in ((), ("--text",)):
+        both = call("plot", "out", "--y", "val_loss,running_loss", *more)
+        assert (both.code, both.stderr) == (
+            2,
+            "error: y: val_loss and running_loss: each of the best trials of a search has its "
+            "training and validation curves anyway; choose one, such as val_accuracy\n",
+        )
     before = Path("out/plot.png").read_bytes(), Path("out/plot-objective.png").read_bytes()
     ended = call("plot", "out", "--y", "val_loss")
     assert ended.stdout.split() == ["out/plot.png", "out/plot-objective.png"]

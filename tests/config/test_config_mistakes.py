@@ -84,7 +84,7 @@ plot: {y: test_acc}
         "c.yaml:18:7: seed: -1 is out of range; allowed: a whole number from 0 to 4,294,967,295",
         "c.yaml:19:11: plot.y: test_acc is not known, did you mean test_accuracy?; allowed: "
         "train_loss, train_accuracy, running_loss, running_accuracy, val_loss, val_accuracy, "
-        "test_loss, test_accuracy",
+        "test_loss, test_accuracy, or a list of some of one kind",
     ]
 
 

@@ -182,7 +182,28 @@ CONFLICTS = [
         "1:11: plot.y: val_loss is not recorded; allowed: running_loss, running_accuracy, "
         "test_loss, test_accuracy (evaluate decides)",
     ),
+    (
+        "plot: {y: [running_loss, val_loss]}",
+        "1:11: plot.y: val_loss is not recorded; allowed: running_loss, running_accuracy, "
+        "test_loss, test_accuracy (evaluate decides)",
+    ),
+    (
+        "plot: {y: [running_loss, test_accuracy]}",
+        "1:11: plot.y: accuracies and losses do not go in one panel; give only one kind",
+    ),
     # Single values
+    (
+        "plot: {y: [test_loss, test_acc]}",
+        "1:11: plot.y: these are not all metrics; allowed: train_loss, train_accuracy, "
+        "running_loss, running_accuracy, val_loss, val_accuracy, test_loss, test_accuracy, or a "
+        "list of some of one kind",
+    ),
+    (
+        "plot: {y: []}",
+        "1:11: plot.y: there is no metric; allowed: train_loss, train_accuracy, running_loss, "
+        "running_accuracy, val_loss, val_accuracy, test_loss, test_accuracy, or a list of some of "
+        "one kind",
+    ),
     (
         "training: {patience: 0}",
         "1:22: training.patience: 0 is out of range; allowed: none or a whole number >= 1",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from bnexp.config.checks.conflict import Conflict
 from bnexp.config.network import evaluated_validation
@@ -31,9 +31,8 @@ def find_whole_conflicts(config: Config, axes: Collection[str]) -> Iterator[Conf
     if not recorded:
         what = "nothing would be recorded; set evaluate.train or evaluate.test to all"
         yield Conflict(_EVALUATE, what)
-    elif config.plot.y is not None and config.plot.y not in recorded:
-        what = f"{config.plot.y} is not recorded; allowed: {', '.join(recorded)}"
-        yield Conflict(("plot.y", *_EVALUATE), f"{what} (evaluate decides)")
+    else:
+        yield from _find_plot_conflicts(config.plot.metrics, recorded)
     if config.seed + config.sweep.seeds > 2**32:
         what = (
             f"the last of {config.sweep.seeds:,} seeds would be too large; allowed: up to 2^32 - 1"
@@ -46,3 +45,14 @@ def find_whole_conflicts(config: Config, axes: Collection[str]) -> Iterator[Conf
     if config.plot.panel is not None and config.plot.panel == config.plot.arm:
         what = f"{config.plot.arm} is plot.panel already; give another swept key, or leave it out"
         yield Conflict(("plot.arm", "plot.panel"), what)
+
+
+def _find_plot_conflicts(drawn: Sequence[Metric], recorded: Sequence[Metric]) -> Iterator[Conflict]:
+    """Yield the conflict of the metrics that one panel is to show."""
+    missing = [metric for metric in drawn if metric not in recorded]
+    if missing:
+        what = f"{missing[0]} is not recorded; allowed: {', '.join(recorded)}"
+        yield Conflict(("plot.y", *_EVALUATE), f"{what} (evaluate decides)")
+    elif len({metric.endswith("loss") for metric in drawn}) > 1:
+        what = "accuracies and losses do not go in one panel; give only one kind"
+        yield Conflict(("plot.y",), what)

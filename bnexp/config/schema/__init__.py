@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from bnexp.config.schema.base import Metric, Section, Seed, Seeds
 from bnexp.config.schema.data import AugmentationConfig, DataConfig
@@ -58,11 +58,24 @@ class SweepConfig(Section):
 
 
 class PlotConfig(Section):
-    """What ``plot`` draws: an axis per panel, an axis per line, a metric upwards."""
+    """What ``plot`` draws: an axis per panel, an axis per line, a metric upwards.
+
+    ``y`` may be a list of several accuracies, or of several losses, to draw in one panel.
+    """
 
     panel: str | None = None
     arm: str | None = None
-    y: Metric | None = None
+    y: Metric | Annotated[tuple[Metric, ...], Field(min_length=1)] | None = None
+
+    @field_validator("y", mode="before")
+    @classmethod
+    def _read_y(cls, value: Any) -> Any:
+        return tuple(value) if isinstance(value, list) else value
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The metrics of ``y``, one or several; none where it is left open."""
+        return (self.y,) if isinstance(self.y, str) else self.y or ()
 
 
 class Config(Section):
