@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, SupportsIndex
 
 from bnexp.config import Config, load_run, load_search, load_sweep
+from bnexp.config.given import spec_text
 from bnexp.config.sweep import pairs_of
 from bnexp.driver import Options, Watcher, train_plan
 from bnexp.engines import EngineChoice, choose_engine
@@ -105,8 +105,8 @@ def sweep(
     """
     loaded = load_sweep(
         config,
-        axes=[f"{key}={_spec(key, values)}" for key, values in pairs_of("axes", axes)],
-        weights=None if weights is None else _spec("weights", weights),
+        axes=[f"{key}={spec_text(key, values)}" for key, values in pairs_of("axes", axes)],
+        weights=None if weights is None else spec_text("weights", weights),
         seeds=_number(seeds),
         seed=_number(seed),
         overrides=_texts(overrides),
@@ -197,23 +197,3 @@ def _texts(overrides: Sequence[str]) -> Sequence[str]:
 def _number(value: int | None) -> int | None:
     """Turn a whole number of NumPy's, which arises in notebooks, into one of Python's."""
     return int(value) if isinstance(value, SupportsIndex) else value
-
-
-def _spec(key: str, values: str | Iterable[Any]) -> str:
-    """Write values as the SPEC that the command line would have. Raises ConfigError."""
-    if isinstance(values, str):
-        return values
-    try:
-        return json.dumps(list(values), default=_plain)
-    except TypeError as error:
-        raise ConfigError(
-            f"{key}: {values!r} is no list of values ({error}); allowed: numbers, words, on/off, "
-            'lists of layers, or a SPEC such as "logspace(0, -4, 16)"'
-        ) from None
-
-
-def _plain(value: Any) -> Any:
-    """Turn NumPy's numbers and arrays into Python's."""
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    raise TypeError(f"{type(value).__name__} is no such value")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bnexp.errors import ConfigError, OutputError
@@ -44,12 +44,27 @@ def draw(
         yield save_figure(figure, path)
 
 
-def refuse_choice(results: SearchResults, panel: str | None, arm: str | None) -> None:
-    """Raise ConfigError for the panels and arms of a sweep, which a search has not."""
-    if panel or arm:
+def pick(results: Results, only: Mapping[str, str]) -> Results:
+    """Return results with the cells alone whose keys have the values that SPECs name.
+
+    Raises ConfigError: a key or value that there is not, or results of a search.
+    """
+    if not only:
+        return results
+    if isinstance(results, SearchResults):
+        refuse_choice(results, *only)
+    from bnexp.plots.only import keep_only
+
+    return keep_only(results, only)
+
+
+def refuse_choice(results: SearchResults, *choices: str | None) -> None:
+    """Raise ConfigError for the panels, arms and cells of a sweep, which a search has not."""
+    if any(choices):
         raise ConfigError(
             f"{results.folder} is a search: each of its best trials has a panel, and each searched "
-            "key one of its own; --panel and --arm are for sweeps (--y chooses what is drawn)"
+            "key one of its own; --panel, --arm and --only are for sweeps (--y chooses what is "
+            "drawn)"
         )
 
 

@@ -34,6 +34,23 @@ def _metrics(
     return tuple(part.strip() for value in values for part in value.split(","))
 
 
+def _picked(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> dict[str, str]:
+    """Read the values to keep of each key, named once or often."""
+    picked: dict[str, str] = {}
+    for text in values:
+        key, equals, spec = (part.strip() for part in text.partition("="))
+        if not (equals and key and spec):
+            what = f'{text!r}: a key, "=" and values are needed, such as init.scale=1,0.1'
+            raise click.BadParameter(what, context, parameter)
+        if key in picked:
+            what = f"{key} stands twice; give all its values at once, such as {key}=1,0.1"
+            raise click.BadParameter(what, context, parameter)
+        picked[key] = spec
+    return picked
+
+
 @click.command("plot", epilog="Example: bnexp plot --y train_loss --format png,pdf")
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
 @click.option(
@@ -57,6 +74,14 @@ def _metrics(
     help="The swept key that makes the lines in a panel.",
 )
 @click.option(
+    "--only",
+    metavar="KEY=SPEC",
+    multiple=True,
+    callback=_picked,
+    show_default="all",
+    help="Draw only the cells with these values, such as init.scale=1,0.1; may be given often.",
+)
+@click.option(
     "--format",
     "formats",
     metavar="FORMAT",
@@ -72,14 +97,19 @@ def _metrics(
 )
 @click.option("--text", is_flag=True, help="Print a grid for the terminal instead of a picture.")
 def command(
-    folder: Path | None, formats: tuple[str, ...], output: Path | None, text: bool, **shown: Any
+    folder: Path | None,
+    only: dict[str, str],
+    formats: tuple[str, ...],
+    output: Path | None,
+    text: bool,
+    **shown: Any,
 ) -> None:
     """Draw the curves of a results folder.
 
     FOLDER is what a run, sweep or search wrote, finished or not; without it, the newest below
     results/. A search has two pictures: its best trials, and its objective over the ranges.
     """
-    from bnexp.cli.pictures import draw
+    from bnexp.cli.pictures import draw, pick
     from bnexp.cli.searches import print_text
     from bnexp.store.find import newest_folder
     from bnexp.store.lock import owner_at_work
@@ -89,7 +119,7 @@ def command(
         raise click.UsageError("--text prints and writes no file; leave --format and --output out")
     if folder is not None and folder.is_file():
         raise ConfigError(f"{folder} is a file; plot draws a folder that a run or sweep wrote")
-    results = load_results(folder or newest_folder(tell=say))
+    results = pick(load_results(folder or newest_folder(tell=say)), only)
     finished, total = results.finished
     if finished < total:
         owner = owner_at_work(results.folder)

@@ -19,6 +19,7 @@ from bnexp.plots.caption import caption_lines
 from bnexp.plots.choose import choose_metrics
 from bnexp.plots.limits import Scale, x_limits, y_scale
 from bnexp.plots.notes import Point, line_points, panel_notes
+from bnexp.plots.only import Only, keep_only
 from bnexp.plots.overlap import line_widths
 from bnexp.plots.panels import Selection, select_panels
 from bnexp.plots.strokes import (
@@ -38,19 +39,22 @@ def plot_grid(
     y: str | Sequence[str] | None = None,
     panel: str | None = None,
     arm: str | None = None,
+    only: Only | None = None,
 ) -> Figure:
     """Draw the panels of a sweep, finished or not, as a matplotlib figure.
 
     ``y`` is a metric, or several accuracies or losses to draw in one panel (default: the config's
     ``plot.y``, else the first accuracy recorded); ``panel`` and ``arm`` are swept keys (defaults:
     the config's, else ``norm.kind`` for the arms and the axis with most values for the panels; a
-    single axis makes arms if it has at most six numbers or eight words).
+    single axis makes arms if it has at most six numbers or eight words). ``only`` maps swept keys
+    to the values that are drawn: ``{"init.scale": [1, 0.1]}``.
     No window is opened and no global state touched.
 
     Raises:
         ConfigError: a metric that is not recorded or not of the kind of the first, a key that is
-            not swept, or more panels or arms than one figure shows.
+            not swept or has no such value, or more panels or arms than one figure shows.
     """
+    results = keep_only(results, only)
     metrics = choose_metrics(results, y)
     selections = [select_panels(results, y=name, panel=panel, arm=arm) for name in metrics]
     _check_size(results, selections[0])
@@ -73,7 +77,7 @@ def _check_size(results: Results, selection: Selection) -> None:
         return
     fit = next((key for key in results.axes if _fits(results.axes, key)), None)
     remedy = f"choose --panel {fit}, or" if fit else "no other --panel helps;"
-    raise ConfigError(f"{what}: {remedy} draw with --text")
+    raise ConfigError(f"{what}: {remedy} draw with --text, or fewer with --only")
 
 
 def _fits(axes: Mapping[str, Sequence[AxisValue]], panel: str) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from bnexp.plots.choose import choose_metrics, metric_kind, recorded_metrics
 from bnexp.plots.limits import Scale, y_scale
 from bnexp.plots.lines import Line, count_note
+from bnexp.plots.only import Only, keep_only
 from bnexp.plots.panels import Selection, seed_counts, select_panels
 from bnexp.plots.words import METRIC_WORDS, join_words, number_text, part_words
 from bnexp.records import Status
@@ -32,20 +33,22 @@ def text_grid(
     y: str | Sequence[str] | None = None,
     panel: str | None = None,
     arm: str | None = None,
+    only: Only | None = None,
     width: int = 80,
     ascii: bool = False,
 ) -> str:
     """Return the panels of a sweep as text, at most ``width`` columns wide (40 or more).
 
-    ``y``, ``panel`` and ``arm`` are those of ``plot_grid``; any number of panels and arms is shown,
-    each with a line for every metric of ``y``.
+    ``y``, ``panel``, ``arm`` and ``only`` are those of ``plot_grid``; any number of panels and arms
+    is shown, each with a line for every metric of ``y``.
     With ``ascii`` curves are of ASCII characters, for terminals that cannot show blocks.
 
     Raises:
         ConfigError: a metric that is not recorded or not of the kind of the first, or a key that
-            is not swept.
+            is not swept or has no such value.
     """
     width = max(width, 40)
+    results = keep_only(results, only)
     metrics = choose_metrics(results, y)
 
     def select(metric: str) -> Selection:

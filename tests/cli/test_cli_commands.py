@@ -252,6 +252,20 @@ def test_plot_draws_several_metrics(asked, call, pair):
     assert figures[0].read_bytes() != figures[1].read_bytes()
 
 
+def test_plot_draws_only_some_cells(call, pair):
+    ended = call("plot", "--text", "--only", "norm=on", "--only", "init.scale=1")
+    assert (ended.code, ended.stderr) == (0, "")
+    *_, line = ended.stdout.splitlines()
+    assert line.startswith("gain = 1  batch norm")
+    assert "no norm" not in ended.stdout
+    call("plot", "--output", "all.svg")
+    ended = call("plot", "--only", "norm.kind=batch,none", "--output", "both.svg")
+    assert ended.stdout == "both.svg\n"
+    assert Path("both.svg").read_bytes() == Path("all.svg").read_bytes()
+    call("plot", "--only", "norm.kind=batch", "--output", "one.svg")
+    assert Path("one.svg").read_bytes() != Path("all.svg").read_bytes()
+
+
 def test_plot_as_text(call, pair):
     ended = call("plot", "--text", "--panel", "norm.kind")
     assert (ended.code, ended.stderr) == (0, "")

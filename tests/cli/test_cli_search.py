@@ -180,13 +180,14 @@ def test_plot_draws_a_search_again(search, call):
     text = call("plot", "out", "--text").stdout
     assert text.startswith("rank  trial")
     assert "pruned at epoch" in text
-    for option in (("--panel", "optimizer.lr"), ("--arm", "norm.kind")):
+    for option in (("--panel", "optimizer.lr"), ("--arm", "norm.kind"), ("--only", "a=1")):
         for more in ((), ("--text",)):
             refused = call("plot", "out", *option, *more)
             assert refused.code == 2
             assert refused.stderr == (
                 "error: out is a search: each of its best trials has a panel, and each searched "
-                "key one of its own; --panel and --arm are for sweeps (--y chooses what is drawn)\n"
+                "key one of its own; --panel, --arm and --only are for sweeps (--y chooses what is "
+                "drawn)\n"
             )
 
 

@@ -319,7 +319,7 @@ def test_the_legend_is_read_row_by_row():
             {"optimizer.lr": tuple(i / 100 for i in range(1, 66))},
             None,
             "65 panels by optimizer.lr are more than one figure shows (64): no other --panel "
-            "helps; draw with --text",
+            "helps; draw with --text, or fewer with --only",
         ),
         (
             {
@@ -329,13 +329,13 @@ def test_the_legend_is_read_row_by_row():
             },
             None,
             "10 arms (norm.kind x regularization.l2) are more than one panel shows (8): no other "
-            "--panel helps; draw with --text",
+            "--panel helps; draw with --text, or fewer with --only",
         ),
         (
             {"optimizer.lr": tuple(i / 10 for i in range(1, 31)), "norm.kind": ARMS},
             "norm.kind",
             "30 arms (optimizer.lr) are more than one panel shows (24): choose --panel "
-            "optimizer.lr, or draw with --text",
+            "optimizer.lr, or draw with --text, or fewer with --only",
         ),
         (
             {
@@ -344,7 +344,7 @@ def test_the_legend_is_read_row_by_row():
             },
             "optimizer.lr",
             "65 panels by optimizer.lr are more than one figure shows (64): no other --panel "
-            "helps; draw with --text",
+            "helps; draw with --text, or fewer with --only",
         ),
         (
             {
@@ -353,7 +353,7 @@ def test_the_legend_is_read_row_by_row():
             },
             "norm.kind",
             "65 arms (optimizer.lr) are more than one panel shows (24): no other --panel helps; "
-            "draw with --text",
+            "draw with --text, or fewer with --only",
         ),
     ],
 )

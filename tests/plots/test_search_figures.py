@@ -19,6 +19,7 @@ from bnexp.errors import ConfigError
 from bnexp.plan import Cell
 from bnexp.plots import plot_best, plot_space, save_figure
 from bnexp.plots.frame import render_figure
+from bnexp.plots.only import keep_only
 from bnexp.records import Record, RunResult, Status
 from bnexp.store.results import trial_axes
 from bnexp.store.search import SearchResults
@@ -309,6 +310,11 @@ def test_an_unfinished_search_is_drawn_and_an_empty_one_refused() -> None:
         for draw in (plot_best, plot_space):
             with pytest.raises(ConfigError, match="no trial has val_accuracy"):
                 draw(nothing)
+
+
+def test_a_search_has_no_cells_to_choose() -> None:
+    with pytest.raises(ConfigError, match="is a search, whose best trials are drawn"):
+        keep_only(make_search(3), {"optimizer.lr": 0.1})
 
 
 def test_a_sweep_is_no_search() -> None:
