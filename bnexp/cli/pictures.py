@@ -44,18 +44,16 @@ def draw(
         yield save_figure(figure, path)
 
 
-def pick(results: Results, only: Mapping[str, str]) -> Results:
-    """Return results with the cells alone whose keys have the values that SPECs name.
+def pick(results: Results, only: Mapping[str, str], title: str | None) -> Results:
+    """Return results with the cells alone whose keys have the values that SPECs name, and a title.
 
-    Raises ConfigError: a key or value that there is not, or results of a search.
+    Raises ConfigError: a key or value that there is not, or cells to choose of a search.
     """
-    if not only:
-        return results
+    from bnexp.plots.shown import keep_only, retitle
+
     if isinstance(results, SearchResults):
         refuse_choice(results, *only)
-    from bnexp.plots.only import keep_only
-
-    return keep_only(results, only)
+    return retitle(keep_only(results, only), title)
 
 
 def refuse_choice(results: SearchResults, *choices: str | None) -> None:

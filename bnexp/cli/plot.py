@@ -82,6 +82,12 @@ def _picked(
     help="Draw only the cells with these values, such as init.scale=1,0.1; may be given often.",
 )
 @click.option(
+    "--title",
+    metavar="TEXT",
+    show_default="the name in the config",
+    help="What stands over the picture; nothing does if it is empty.",
+)
+@click.option(
     "--format",
     "formats",
     metavar="FORMAT",
@@ -99,6 +105,7 @@ def _picked(
 def command(
     folder: Path | None,
     only: dict[str, str],
+    title: str | None,
     formats: tuple[str, ...],
     output: Path | None,
     text: bool,
@@ -119,7 +126,7 @@ def command(
         raise click.UsageError("--text prints and writes no file; leave --format and --output out")
     if folder is not None and folder.is_file():
         raise ConfigError(f"{folder} is a file; plot draws a folder that a run or sweep wrote")
-    results = pick(load_results(folder or newest_folder(tell=say)), only)
+    results = pick(load_results(folder or newest_folder(tell=say)), only, title)
     finished, total = results.finished
     if finished < total:
         owner = owner_at_work(results.folder)

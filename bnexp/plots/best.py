@@ -23,6 +23,7 @@ from bnexp.plots.limits import Scale, x_limits, y_scale
 from bnexp.plots.lines import Line, make_line
 from bnexp.plots.notes import line_points, panel_notes
 from bnexp.plots.panels import Panel, Selection
+from bnexp.plots.shown import retitle
 from bnexp.plots.titles import draw_titles, trial_titles
 from bnexp.plots.words import METRIC_WORDS
 from bnexp.store.search import SearchResults
@@ -33,15 +34,18 @@ from bnexp.trials.rank import Ranked
 MOST = 20
 
 
-def plot_best(results: SearchResults, *, y: str | None = None) -> Figure:
+def plot_best(results: SearchResults, *, y: str | None = None, title: str | None = None) -> Figure:
     """Draw training and validation curves of the best 20 trials, as a matplotlib figure.
 
     They are the best by the objective; the curves are of its kind, or of that of the metric ``y``.
+    ``title`` stands over the figure in place of the name; none does if it is empty.
 
     Raises:
-        ConfigError: no trial has a record yet, or ``y`` is not recorded.
+        ConfigError: no trial has a record yet, ``y`` is not recorded, or the font of figures has
+            not all characters of the title.
     """
     metric = choose_search_metric(results, y)
+    results = retitle(results, title)
     shown = [ranked for ranked in results.ranked if ranked.value is not None][:MOST]
     if not shown:
         raise ConfigError(nothing_to_draw(results))
@@ -113,15 +117,17 @@ def _draw(results: SearchResults, shown: Sequence[Ranked], kind: str) -> Figure:
     first = _first_words(results, count, kind)
     text = search_caption(results, first, [*metrics.values()], frame.caption_width(width))
     caption = text.split("\n")
+    title = frame.title_lines(results.config.name, width)
     page = layout.make_page(
         count,
         panel_titles=True,
         legend_rows=-(-len(handles) // columns),
         caption_rows=len(caption),
+        heading_rows=len(title),
         title_rows=len(titles[0]),
     )
     figure = frame.new_figure(page)
-    frame.add_texts(figure, page, results.config.name, caption)
+    frame.add_texts(figure, page, title, caption)
     frame.add_legend(figure, page, handles, columns)
     xlim, scale = x_limits(results, lines), y_scale(kind, lines)
     axes: Axes | None = None

@@ -20,6 +20,7 @@ from bnexp.plots.lines import Line
 from bnexp.plots.notes import Note, Point, line_points, panel_notes
 from bnexp.plots.overlap import line_widths
 from bnexp.plots.panels import Panel, Selection, select_panels
+from bnexp.plots.shown import retitle
 from bnexp.plots.style import LineStyle
 from bnexp.store.results import Results
 
@@ -34,12 +35,16 @@ PARTS: Mapping[str, tuple[str, LineStyle]] = {
 _GAP = 0.75
 
 
-def plot_curves(results: Results) -> Figure:
+def plot_curves(results: Results, *, title: str | None = None) -> Figure:
     """Draw accuracy and loss of a run by epoch, as a matplotlib figure.
 
+    ``title`` stands over it in place of the name; none does if it is empty.
+
     Raises:
-        ConfigError: the results are a sweep's, or no metric was recorded.
+        ConfigError: the results are a sweep's, no metric was recorded, or the font of figures has
+            not all characters of the title.
     """
+    results = retitle(results, title)
     if results.axes:
         raise ConfigError(
             f"these results sweep {', '.join(results.axes)}: draw them with plot_grid"
@@ -71,15 +76,17 @@ def _draw_curves(results: Results, chosen: Mapping[str, Selection], kinds: list[
     # The one with thin lines, which a metric recorded once has not: the caption explains them.
     shown = max(selections, key=lambda s: any(line.has_seed_lines for line in s.lines))
     caption = caption_lines(results, shown, frame.caption_width(width), metrics=list(chosen))
+    title = frame.title_lines(results.config.name, width)
     page = layout.make_page(
         len(kinds),
         panel_titles=False,
         legend_rows=-(-len(handles) // columns),
         caption_rows=len(caption),
+        heading_rows=len(title),
         column_gap=_GAP,
     )
     figure = frame.new_figure(page)
-    frame.add_texts(figure, page, results.config.name, caption)
+    frame.add_texts(figure, page, title, caption)
     frame.add_legend(figure, page, handles, columns)
     xlim = x_limits(results, lines)
     for index, kind in enumerate(kinds):

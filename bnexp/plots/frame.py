@@ -6,6 +6,7 @@ nothing of the user's own settings, so that a figure looks the same wherever it 
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
@@ -14,8 +15,10 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.lines import Line2D
 
+from bnexp.errors import ConfigError
 from bnexp.plots import layout, style
 from bnexp.plots.lines import Line
 from bnexp.plots.style import LineStyle
@@ -29,6 +32,7 @@ METADATA: dict[str, dict[str, Any]] = {
 #: Parameters that belong to the process, not to a figure's look.
 _NOT_LOOKS = frozenset({"backend", "backend_fallback", "interactive", "toolbar", "timezone"})
 _CHARACTER = 0.54
+_BOLD_CHARACTER = 0.68
 
 
 @contextmanager
@@ -69,18 +73,38 @@ def new_figure(page: layout.Page) -> Figure:
     return figure
 
 
-def add_texts(figure: Figure, page: layout.Page, title: str, caption: Sequence[str]) -> None:
+def title_lines(title: str, page_width: float) -> list[str]:
+    """Return the title of a page ``page_width`` inches wide in lines.
+
+    Raises ConfigError when the figures' font has not all of its characters.
+    """
+    font = get_font(findfont(FontProperties(family=style.RC["font.family"], weight="bold")))
+    missing = [char for char in title if not char.isspace() and not font.get_char_index(ord(char))]
+    if missing:
+        raise ConfigError(
+            f"title: the font of figures has no {ascii(missing[0])[1:-1]} ({missing[0]}); use "
+            "other characters, or in Python figure.suptitle(TEXT, family=FONT)"
+        )
+    most = int((page_width - 2 * layout.EDGE) * 72 / (style.TITLE_SIZE * _BOLD_CHARACTER))
+    return [line for part in title.splitlines() for line in textwrap.wrap(part, most)]
+
+
+def add_texts(
+    figure: Figure, page: layout.Page, title: Sequence[str], caption: Sequence[str]
+) -> None:
     """Write the title at the top left and the caption at the bottom left."""
     left = layout.EDGE / page.width
     if title:
         figure.suptitle(
-            title,
+            "\n".join(title),
             x=left,
             y=1 - layout.EDGE / page.height,
             ha="left",
             va="top",
             size=style.TITLE_SIZE,
             weight="bold",
+            linespacing=1.2,
+            parse_math=False,
         )
     figure.text(
         left,
@@ -141,7 +165,7 @@ def add_legend(figure: Figure, page: layout.Page, handles: Sequence[Line2D], col
     """Add the figure's one legend under the title, above all panels, in the order of reading."""
     # matplotlib fills column by column.
     ordered = [handle for column in range(columns) for handle in handles[column::columns]]
-    top = 1 - (layout.EDGE + layout.TITLE_ROW) / page.height
+    top = 1 - (layout.EDGE + page.heading) / page.height
     figure.legend(
         handles=ordered,
         loc="upper left",

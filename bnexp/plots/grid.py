@@ -19,9 +19,9 @@ from bnexp.plots.caption import caption_lines
 from bnexp.plots.choose import choose_metrics
 from bnexp.plots.limits import Scale, x_limits, y_scale
 from bnexp.plots.notes import Point, line_points, panel_notes
-from bnexp.plots.only import Only, keep_only
 from bnexp.plots.overlap import line_widths
 from bnexp.plots.panels import Selection, select_panels
+from bnexp.plots.shown import Only, keep_only, retitle
 from bnexp.plots.strokes import (
     Stroke,
     arm_looks,
@@ -40,6 +40,7 @@ def plot_grid(
     panel: str | None = None,
     arm: str | None = None,
     only: Only | None = None,
+    title: str | None = None,
 ) -> Figure:
     """Draw the panels of a sweep, finished or not, as a matplotlib figure.
 
@@ -47,14 +48,16 @@ def plot_grid(
     ``plot.y``, else the first accuracy recorded); ``panel`` and ``arm`` are swept keys (defaults:
     the config's, else ``norm.kind`` for the arms and the axis with most values for the panels; a
     single axis makes arms if it has at most six numbers or eight words). ``only`` maps swept keys
-    to the values that are drawn: ``{"init.scale": [1, 0.1]}``.
+    to the values that are drawn: ``{"init.scale": [1, 0.1]}``. ``title`` stands over the figure in
+    place of the name; none does if it is empty.
     No window is opened and no global state touched.
 
     Raises:
         ConfigError: a metric that is not recorded or not of the kind of the first, a key that is
-            not swept or has no such value, or more panels or arms than one figure shows.
+            not swept or has no such value, or more panels or arms than one figure shows, or a
+            title with characters that the font of figures has not.
     """
-    results = keep_only(results, only)
+    results = retitle(keep_only(results, only), title)
     metrics = choose_metrics(results, y)
     selections = [select_panels(results, y=name, panel=panel, arm=arm) for name in metrics]
     _check_size(results, selections[0])
@@ -106,14 +109,16 @@ def _draw_grid(results: Results, selections: Sequence[Selection]) -> Figure:
     width = layout.page_width(layout.grid_shape(count)[1])
     columns = frame.legend_columns([str(handle.get_label()) for handle in handles], width)
     caption = _caption(results, selections, frame.caption_width(width))
+    title = frame.title_lines(results.config.name, width)
     page = layout.make_page(
         count,
         panel_titles=selections[0].panel_key is not None,
         legend_rows=-(-len(handles) // columns),
         caption_rows=len(caption),
+        heading_rows=len(title),
     )
     figure = frame.new_figure(page)
-    frame.add_texts(figure, page, results.config.name, caption)
+    frame.add_texts(figure, page, title, caption)
     if handles:
         frame.add_legend(figure, page, handles, columns)
     xlim, scale = x_limits(results, lines), y_scale(selections[0].metric, lines)

@@ -27,6 +27,8 @@ ROW_GAP = 0.36
 #: Tick labels and the axis label under the lowest panels.
 X_LABELS = 0.46
 TITLE_ROW = 0.32
+#: A line more in the title of the page.
+TITLE_LINE = 0.19
 LEGEND_ROW = 0.23
 #: Above the panels, with and without titles of their own.
 PANEL_TITLE, NO_TITLE = 0.26, 0.1
@@ -50,7 +52,10 @@ def grid_shape(count: int) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Page:
-    """A grid of equal panels on a page with margins; lengths in inches, y upwards."""
+    """A grid of equal panels on a page with margins; lengths in inches, y upwards.
+
+    ``heading`` is the height of the title, which ``top`` includes.
+    """
 
     rows: int
     columns: int
@@ -60,6 +65,7 @@ class Page:
     bottom: float
     column_gap: float = COLUMN_GAP
     row_gap: float = ROW_GAP
+    heading: float = TITLE_ROW
 
     @property
     def width(self) -> float:
@@ -106,16 +112,19 @@ def make_page(
     column_gap: float = COLUMN_GAP,
     title_rows: int = 1,
     own_x: bool = False,
+    heading_rows: int = 1,
 ) -> Page:
     """Lay out ``count`` panels under a title and a legend, over a caption.
 
-    Panel titles have ``title_rows`` lines; with ``own_x`` each panel has an x axis of its own.
+    The title has ``heading_rows`` lines, those of panels ``title_rows``; with ``own_x`` each panel
+    has an x axis of its own.
     """
     rows, columns = grid_shape(count)
     width, height = panel_size(columns)
     more = PANEL_TITLE_ROW * (title_rows - 1)
-    top = EDGE + TITLE_ROW + LEGEND_ROW * legend_rows + more
+    heading = TITLE_ROW + TITLE_LINE * (heading_rows - 1) if heading_rows else 0.0
+    top = EDGE + heading + LEGEND_ROW * legend_rows + more
     top += PANEL_TITLE if panel_titles else NO_TITLE
     bottom = X_LABELS + CAPTION_ROW * caption_rows + EDGE
     row_gap = ROW_GAP + more + (X_LABELS - ROW_GAP / 2 if own_x else 0)
-    return Page(rows, columns, width, height, top, bottom, column_gap, row_gap)
+    return Page(rows, columns, width, height, top, bottom, column_gap, row_gap, heading)

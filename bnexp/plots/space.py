@@ -22,6 +22,7 @@ from bnexp.plots import draw, frame, layout, style
 from bnexp.plots.best import nothing_to_draw, ranking_words, search_caption
 from bnexp.plots.choose import choose_search_metric
 from bnexp.plots.limits import Scale, value_scale
+from bnexp.plots.shown import retitle
 from bnexp.plots.style import LineStyle
 from bnexp.plots.words import METRIC_WORDS, key_name, number_text, value_text
 from bnexp.store.search import SearchResults
@@ -49,16 +50,18 @@ _CHARACTER, _SMALLEST = 0.66, 4.5
 _MARGIN = 0.05
 
 
-def plot_space(results: SearchResults, *, y: str | None = None) -> Figure:
+def plot_space(results: SearchResults, *, y: str | None = None, title: str | None = None) -> Figure:
     """Draw the objective of all trials against each searched key, as a matplotlib figure.
 
     With the metric ``y`` that is drawn, as it was when the objective was what a trial is ranked by;
-    the best trial stays the best by the objective.
+    the best trial stays the best by the objective. ``title`` is that of ``plot_best``.
 
     Raises:
-        ConfigError: no trial has an objective yet, or ``y`` is not recorded.
+        ConfigError: no trial has an objective yet, ``y`` is not recorded, or the font of figures
+            has not all characters of the title.
     """
     metric = choose_search_metric(results, y)
+    results = retitle(results, title)
     ended = [ranked for ranked in results.ranked if ranked.result is not None]
     if all(ranked.value is None for ranked in ended):
         raise ConfigError(nothing_to_draw(results))
@@ -87,15 +90,17 @@ def _draw(results: SearchResults, ended: Sequence[Ranked], metric: str) -> Figur
     trials = f"{total}" if len(ended) == total else f"{len(ended)} of {total}"
     first = f"{trials} trials by {search.sampler}, ranked by {ranking_words(results)}"
     text = search_caption(results, first, [metric], frame.caption_width(width))
+    title = frame.title_lines(results.config.name, width)
     page = layout.make_page(
         count,
         panel_titles=False,
         legend_rows=-(-len(handles) // columns),
         caption_rows=text.count("\n") + 1,
         own_x=True,
+        heading_rows=len(title),
     )
     figure = frame.new_figure(page)
-    frame.add_texts(figure, page, results.config.name, text.split("\n"))
+    frame.add_texts(figure, page, title, text.split("\n"))
     frame.add_legend(figure, page, handles, columns)
     values = [one.value for one in ended if one.value is not None]
     scale = value_scale(metric, values)

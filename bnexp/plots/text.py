@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from bnexp.plots.choose import choose_metrics, metric_kind, recorded_metrics
 from bnexp.plots.limits import Scale, y_scale
 from bnexp.plots.lines import Line, count_note
-from bnexp.plots.only import Only, keep_only
 from bnexp.plots.panels import Selection, seed_counts, select_panels
+from bnexp.plots.shown import Only, keep_only, retitle
 from bnexp.plots.words import METRIC_WORDS, join_words, number_text, part_words
 from bnexp.records import Status
 from bnexp.store.results import Results
@@ -34,13 +34,14 @@ def text_grid(
     panel: str | None = None,
     arm: str | None = None,
     only: Only | None = None,
+    title: str | None = None,
     width: int = 80,
     ascii: bool = False,
 ) -> str:
     """Return the panels of a sweep as text, at most ``width`` columns wide (40 or more).
 
-    ``y``, ``panel``, ``arm`` and ``only`` are those of ``plot_grid``; any number of panels and arms
-    is shown, each with a line for every metric of ``y``.
+    ``y``, ``panel``, ``arm``, ``only`` and ``title`` are those of ``plot_grid``; any number of
+    panels and arms is shown, each with a line for every metric of ``y``.
     With ``ascii`` curves are of ASCII characters, for terminals that cannot show blocks.
 
     Raises:
@@ -48,7 +49,7 @@ def text_grid(
             is not swept or has no such value.
     """
     width = max(width, 40)
-    results = keep_only(results, only)
+    results = retitle(keep_only(results, only), title)
     metrics = choose_metrics(results, y)
 
     def select(metric: str) -> Selection:
@@ -160,7 +161,7 @@ def _heading(
     results: Results, metrics: Sequence[str], scale: Scale, epochs: Sequence[float]
 ) -> str:
     words = join_words([*map(part_words, metrics[:-1]), METRIC_WORDS[metrics[-1]]])
-    parts = [results.config.name, words]
+    parts = [" ".join(results.config.name.split()), words]
     if epochs:
         low, high = (number_text(float(limit), plain=True) for limit in (scale.low, scale.high))
         parts[1] += f" {low} to {high}" + (" (log)" if scale.log else "")
@@ -169,7 +170,7 @@ def _heading(
     ended = sum(run in results.runs for run in ids)
     if ended < len(ids):
         parts.append(f"{ended} of {len(ids)} runs")
-    return ", ".join(parts)
+    return ", ".join(filter(None, parts))
 
 
 def _final(line: Line) -> str:

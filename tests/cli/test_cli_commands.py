@@ -266,6 +266,15 @@ def test_plot_draws_only_some_cells(call, pair):
     assert Path("one.svg").read_bytes() != Path("all.svg").read_bytes()
 
 
+def test_plot_under_another_title(call, pair):
+    ended = call("plot", "--text", "--title", "On and off")
+    assert ended.stdout.startswith("On and off, running accuracy")
+    call("plot", "--output", "name.svg")
+    for title, same in (("pair", True), ("On and off", False), ("", False)):
+        assert call("plot", "--title", title, "--output", "title.svg").code == 0
+        assert (Path("title.svg").read_bytes() == Path("name.svg").read_bytes()) is same
+
+
 def test_plot_as_text(call, pair):
     ended = call("plot", "--text", "--panel", "norm.kind")
     assert (ended.code, ended.stderr) == (0, "")

@@ -19,7 +19,7 @@ from bnexp.errors import ConfigError
 from bnexp.plan import Cell
 from bnexp.plots import plot_best, plot_space, save_figure
 from bnexp.plots.frame import render_figure
-from bnexp.plots.only import keep_only
+from bnexp.plots.shown import keep_only
 from bnexp.records import Record, RunResult, Status
 from bnexp.store.results import trial_axes
 from bnexp.store.search import SearchResults
@@ -310,6 +310,15 @@ def test_an_unfinished_search_is_drawn_and_an_empty_one_refused() -> None:
         for draw in (plot_best, plot_space):
             with pytest.raises(ConfigError, match="no trial has val_accuracy"):
                 draw(nothing)
+
+
+def test_a_title_stands_in_place_of_the_name() -> None:
+    for draw in (plot_best, plot_space):
+        figure = draw(make_search(8), title="Where the learning rate should be, " * 9)
+        title = figure.get_suptitle()
+        assert title.startswith("Where the learning rate should be, Where")
+        assert "\n" in title
+        assert_no_overlap(figure)
 
 
 def test_a_search_has_no_cells_to_choose() -> None:

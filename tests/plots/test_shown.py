@@ -1,15 +1,15 @@
-"""Some of the cells of a sweep: by value, by what titles show, and what is refused."""
+"""Some of the cells of a sweep, by value or by what titles show; and another title."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from make_results import ARMS, SCALES, diverging_scales, make_results
-from see_figure import arms, caption
+from make_results import ARMS, SCALES, book_config, diverging_scales, make_results
+from see_figure import arms, assert_no_overlap, caption
 
 from bnexp.errors import ConfigError
-from bnexp.plots import plot_grid, text_grid
-from bnexp.plots.only import keep_only
+from bnexp.plots import plot_curves, plot_grid, text_grid
+from bnexp.plots.shown import keep_only
 from bnexp.store.results import Results
 
 
@@ -133,3 +133,49 @@ def test_a_run_has_no_cells_to_choose():
         keep_only(make_results({}), {"optimizer.lr": 0.1})
     results = book()
     assert keep_only(results, None) is keep_only(results, {}) is results
+
+
+def title_of(figure) -> str:
+    return figure.get_suptitle()
+
+
+def test_a_title_stands_in_place_of_the_name():
+    results = book()
+    assert title_of(plot_grid(results)) == "fig6-18"
+    assert title_of(plot_grid(results, title="Why $W$ matters")) == "Why $W$ matters"
+    assert results.config.name == "fig6-18"
+    assert title_of(plot_curves(make_results({}), title="One run")) == "One run"
+    assert text_grid(results, title="Why\n it matters").startswith("Why it matters, training acc")
+    assert text_grid(results, title="").startswith("training accuracy 0 to 1")
+
+
+@pytest.mark.parametrize("draw", [plot_grid, plot_curves])
+def test_a_long_title_takes_the_lines_that_it_needs(draw):
+    results = make_results({}, seeds=3)
+    title = "What it takes to learn 1,000 images of digits, and WHY IT MATTERS HOW ONE BEGINS; " * 3
+    figure = draw(results, title=title + "\nthe end")
+    lines = title_of(figure).splitlines()
+    assert len(lines) >= 4
+    assert lines[-1] == "the end"
+    assert " ".join(lines[:-1]) == title.strip()
+    assert_no_overlap(figure)
+    plain, none = draw(results), draw(results, title="")
+    assert figure.get_figheight() > plain.get_figheight() > none.get_figheight()
+    assert title_of(none) == ""
+    assert_no_overlap(none)
+
+
+def test_the_longest_name_stays_on_the_page():
+    name = "Overfitting-of-300-MNIST-images-with-and-without-L2-PENALTY1"
+    results = make_results({}, config=book_config(name=name))
+    assert_no_overlap(plot_grid(results))
+    assert title_of(plot_grid(results)).replace("\n", "") == name
+
+
+def test_characters_that_the_font_has_not_are_refused():
+    with pytest.raises(ConfigError) as caught:
+        plot_grid(book(), title="Ωmega \u6df1")
+    assert str(caught.value) == (
+        "title: the font of figures has no \\u6df1 (\u6df1); use other characters, or in Python "
+        "figure.suptitle(TEXT, family=FONT)"
+    )

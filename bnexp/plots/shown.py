@@ -1,10 +1,10 @@
-"""Some of the cells of a sweep instead of all: those whose axes have the values that are named."""
+"""Results as they are to be shown: some of their cells, and under another title than their name."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from bnexp.config.dump import dump_value
 from bnexp.config.fields import canonical_key
@@ -17,6 +17,9 @@ from bnexp.store.search import SearchResults
 
 #: Values by key: a list, a SPEC, or one value.
 Only = Mapping[str, Any]
+
+
+_Results = TypeVar("_Results", bound=Results)
 
 
 def keep_only(results: Results, only: Only | None) -> Results:
@@ -51,6 +54,13 @@ def keep_only(results: Results, only: Only | None) -> Results:
     ids = {cell.run for cell in cells}
     runs = {run: result for run, result in results.runs.items() if run in ids}
     return replace(results, axes=axes, cells=tuple(cells), runs=runs)
+
+
+def retitle(results: _Results, title: str | None) -> _Results:
+    """Return results that are called ``title`` in pictures and text; None leaves their name."""
+    if title is None:
+        return results
+    return replace(results, config=results.config.model_copy(update={"name": title}))
 
 
 def _pick(key: str, there: tuple[AxisValue, ...], values: Any) -> list[AxisValue]:
