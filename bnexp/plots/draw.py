@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.transforms import Bbox, Transform, TransformedBbox
 
 from bnexp.plots import style
 from bnexp.plots.limits import Scale
@@ -16,6 +19,8 @@ from bnexp.plots.words import number_text
 
 #: From one mark on the lower edge to the next, in points.
 _MARK_STEP = 1.4 * style.MARK_SIZE
+#: Points that an edge of a stroke needs to be smooth.
+_RIM = 0.5
 
 
 def set_scales(axes: Axes, xlim: tuple[float, float], scale: Scale) -> None:
@@ -30,19 +35,21 @@ def set_scales(axes: Axes, xlim: tuple[float, float], scale: Scale) -> None:
         axes.yaxis.set_major_locator(LogLocator(numticks=6))
         axes.yaxis.set_minor_formatter(NullFormatter())
         axes.yaxis.minorticks_off()
+    elif (scale.low, scale.high) == (0.0, 1.0):
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 2.5, 5, 10]))
     else:
         # One interval to spare: 1 - 0.95 is a little more than five times 0.01.
         intervals = 6 if scale.holds_all else 5
         axes.yaxis.set_major_locator(MaxNLocator(nbins=intervals, steps=[1, 2, 5, 10]))
     # Plain words instead of mathtext, which takes longer to load than the figure to draw.
-    axes.yaxis.set_major_formatter(FuncFormatter(_tick_text))
+    axes.yaxis.set_major_formatter(FuncFormatter(partial(_tick_text, axes)))
     axes.set_ylim(scale.low, scale.high)
-    if (scale.low, scale.high) == (0.0, 1.0):
-        axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "", "0.5", "", "1"])
 
 
-def _tick_text(value: float, position: int | None) -> str:
-    return number_text(float(value))
+def _tick_text(axes: Axes, value: float, position: int | None) -> str:
+    """Return the words of a tick; from 0 to 1 the quarters have none."""
+    is_quarter = axes.get_ylim() == (0.0, 1.0) and round(value, 6) in (0.25, 0.75)
+    return "" if is_quarter else number_text(float(value))
 
 
 def draw_line(
@@ -60,45 +67,65 @@ def draw_line(
     Runs that diverged or stopped, and with ``each_seed`` all, are drawn thin under the median.
     """
     several = len(line.curves) > 1
-    # On accuracies' limits a line may run along the edge, where clipping would halve it.
-    clip = not scale.holds_all
     for curve in line.curves:
         shown = each_seed or curve.status in ("diverged", "stopped")
         if several and shown and len(curve.x) > 1:
-            axes.plot(
+            thin = axes.plot(
                 curve.x,
                 curve.y,
                 color=look.color,
                 linewidth=style.SEED_WIDTH,
                 alpha=style.SEED_ALPHA,
-                clip_on=clip,
                 label="_seed",
             )
+            clip_outside(axes, thin, style.SEED_WIDTH)
     if several:
         axes.fill_between(
             line.x, line.low, line.high, color=look.color, alpha=style.BAND_ALPHA, linewidth=0
         )
     # One record of runs that all diverged is under their marks already.
     point = len(line.x) == 1 and line.diverged < len(line.curves)
-    axes.plot(
+    size = style.POINT_SIZE * width / style.LINE_WIDTH
+    median = axes.plot(
         line.x,
         line.median,
         color=look.color,
         linestyle=look.dash,
         linewidth=width,
-        marker="o" if point else look.marker,
-        markersize=style.POINT_SIZE * width / style.LINE_WIDTH if point else style.ARM_MARK_SIZE,
-        markevery=None if point else _mark_every(look),
-        clip_on=clip and not point,
+        marker="o" if point else None,
+        markersize=size,
         label=label,
     )
+    clip_outside(axes, median, size if point else width)
+    if look.marker and not point:
+        _draw_markers(axes, line, look, look.marker)
 
 
-def _mark_every(look: LineStyle) -> tuple[float, float] | None:
-    """Return where the markers of an arm stand, if it has any: apart from those of other arms."""
-    if look.marker is None:
-        return None
-    return style.MARKERS[look.marker] * style.ARM_MARK_STEP, style.ARM_MARK_STEP
+def _draw_markers(axes: Axes, line: Line, look: LineStyle, marker: str) -> None:
+    """Draw the markers of an arm along its median, apart from those of other arms."""
+    markers = axes.plot(
+        line.x,
+        line.median,
+        color=look.color,
+        linestyle="none",
+        marker=marker,
+        markersize=style.ARM_MARK_SIZE,
+        markevery=(style.MARKERS[marker] * style.ARM_MARK_STEP, style.ARM_MARK_STEP),
+        label="_marker",
+    )
+    clip_outside(axes, markers, style.ARM_MARK_SIZE)
+
+
+def clip_outside(axes: Axes, lines: Sequence[Line2D], size: float) -> None:
+    """Clip lines to their panel and a rim around it of half their ``size`` in points.
+
+    A line may run along the edge, where the panel alone would halve it; and it must end there when
+    somebody has set other limits.
+    """
+    rim = size / 2 + _RIM
+    x, y = (rim * axes.figure.dpi / 72 / side for side in (axes.bbox.width, axes.bbox.height))
+    for line in lines:
+        line.set_clip_box(TransformedBbox(Bbox([[-x, -y], [1 + x, 1 + y]]), axes.transAxes))
 
 
 def draw_marks(
@@ -115,28 +142,28 @@ def draw_marks(
     it ended. ``taken`` are the places there of other arms' marks, which this one's stand beside;
     its own are added.
     """
-    grounded: set[float] = set()
+    grounded: list[tuple[float, float]] = []
     width = axes.bbox.width / axes.figure.dpi * 72
     step = _MARK_STEP / width * ((xlim[1] - xlim[0]) or 1.0)
-    spots: list[tuple[float, float]] = []
+    ended: list[tuple[float, float]] = []
     for curve in line.curves:
         if curve.status != "diverged":
             continue
         if curve.x:
-            spots.append((curve.x[-1], scale.share(curve.y[-1])))
+            ended.append((curve.x[-1], scale.clamp(curve.y[-1])))
         else:
             place = min(max(float(curve.epoch), xlim[0]), xlim[1])
             place = _free_place(place, step, xlim, taken)
-            spots.append((place, 0.0))
-            grounded.add(place)
-    taken.extend(grounded)
-    _draw_spots(axes, spots, look, "diverged")
+            grounded.append((place, 0.0))
+    taken.extend({x for x, _ in grounded})
+    _draw_spots(axes, grounded, look, "diverged", axes.get_xaxis_transform())
+    _draw_spots(axes, ended, look, "diverged")
 
 
 def draw_stops(axes: Axes, line: Line, look: LineStyle, scale: Scale) -> None:
     """Mark where each run that stopped early had its last record."""
     stopped = [curve for curve in line.curves if curve.status == "stopped" and curve.x]
-    spots = [(curve.x[-1], scale.share(curve.y[-1])) for curve in stopped]
+    spots = [(curve.x[-1], scale.clamp(curve.y[-1])) for curve in stopped]
     _draw_spots(axes, spots, look, "stopped")
 
 
@@ -145,20 +172,21 @@ def _draw_spots(
     spots: Sequence[tuple[float, float]],
     look: LineStyle,
     status: style.Marked,
+    transform: Transform | None = None,
 ) -> None:
+    """Draw marks at points of the data, or of ``transform``."""
     if spots:
-        # y is a share of the panel: a mark stays in sight where the loss has left the limits.
-        axes.plot(
+        marks = axes.plot(
             [x for x, _ in spots],
             [y for _, y in spots],
-            transform=axes.get_xaxis_transform(),
+            transform=transform or axes.transData,
             color=look.color,
             linestyle="none",
-            clip_on=False,
             zorder=5,
             label=f"_{status}",
             **style.MARKS[status],
         )
+        clip_outside(axes, marks, style.MARK_SIZE)
 
 
 def _free_place(x: float, step: float, xlim: tuple[float, float], taken: Sequence[float]) -> float:

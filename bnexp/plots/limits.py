@@ -31,9 +31,13 @@ class Scale:
     log: bool = False
     holds_all: bool = False
 
+    def clamp(self, value: float) -> float:
+        """Return ``value``, or the limit that it is beyond: what stands there stays in sight."""
+        return min(max(value, self.low), self.high)
+
     def share(self, value: float) -> float:
         """Return where ``value`` stands between the limits: 0 at the low one, 1 at the high one."""
-        value = min(max(value, self.low), self.high)
+        value = self.clamp(value)
         if self.log:
             return math.log(value / self.low) / math.log(self.high / self.low)
         return (value - self.low) / (self.high - self.low)

@@ -183,28 +183,21 @@ def _draw_points(axes: Axes, points: Sequence[tuple[float, Ranked]], scale: Scal
         here = [(x, one) for x, one in points if one.result and one.result.status == status]
         shown = [(x, _height(one, scale)) for x, one in here]
         if shown:
-            axes.plot(
+            drawn = axes.plot(
                 [x for x, _ in shown],
                 [y for _, y in shown],
-                transform=axes.get_xaxis_transform(),
-                clip_on=False,
                 label=f"_{status}",
                 **{**_POINT, **look},
             )
-    best = min(points, key=lambda point: point[1].rank)
-    axes.plot(
-        [best[0]],
-        [_height(best[1], scale)],
-        transform=axes.get_xaxis_transform(),
-        clip_on=False,
-        label="_best",
-        **{**_POINT, **_BEST},
-    )
+            draw.clip_outside(axes, drawn, _POINT["markersize"])
+    x, best = min(points, key=lambda point: point[1].rank)
+    star = axes.plot([x], [_height(best, scale)], label="_best", **{**_POINT, **_BEST})
+    draw.clip_outside(axes, star, _BEST["markersize"])
 
 
 def _height(ranked: Ranked, scale: Scale) -> float:
     """Return where a trial stands in a panel; one without an objective lies on its floor."""
-    return 0.0 if ranked.value is None else scale.share(ranked.value)
+    return scale.low if ranked.value is None else scale.clamp(ranked.value)
 
 
 def _draw_progress(
@@ -224,15 +217,15 @@ def _draw_progress(
     best = list(accumulate(whole, _better))
     numbers = [one.cell.trial or 0 for one in whole]
     end = total if len(ended) == total else max(one.cell.trial or 0 for one in ended)
-    axes.step(
+    so_far = axes.step(
         [*numbers, end],
         [one.value or 0.0 for one in (*best, best[-1])],
         where="post",
         color=style.VERMILLION,
         linewidth=style.LINE_WIDTH,
-        clip_on=False,
         label="best so far",
     )
+    draw.clip_outside(axes, so_far, style.LINE_WIDTH)
 
 
 def _better(one: Ranked, other: Ranked) -> Ranked:

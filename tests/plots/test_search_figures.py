@@ -72,7 +72,7 @@ def metrics_at(accuracy: float) -> dict[str, float]:
 
 
 def points(axes: Axes, label: str) -> list[tuple[float, float]]:
-    """The places of marks; y as a share of the panel."""
+    """The places of marks."""
     return [
         (float(x), float(y))
         for line in axes.lines
@@ -167,14 +167,13 @@ def test_another_metric_is_drawn_of_the_same_trials() -> None:
     axes = figure.axes[0]
     assert axes.get_ylabel() == "validation loss"
     assert points(axes, "_best")[0][0] == points(space.axes[0], "_best")[0][0]
-    low, high = axes.get_ylim()
     by_rate = {one.cell.values["optimizer.lr"]: one for one in results.ranked}
     done = points(axes, "_done")
     assert len(done) == 17
     for x, y in done:
         result = by_rate[x].result
         assert result
-        assert result.final["val_loss"] == pytest.approx(low + y * (high - low))
+        assert result.final["val_loss"] == pytest.approx(y)
     assert_no_overlap(figure)
 
 
@@ -198,9 +197,18 @@ def test_the_metric_of_the_record_that_ranks_a_trial_is_drawn() -> None:
     }
     axes = plot_space(replace(results, runs=runs), y="train_accuracy").axes[0]
     tops = {one.cell.values["optimizer.lr"]: (one.value or 0) / 0.9 for one in results.ranked}
-    low, high = axes.get_ylim()
     for x, y in points(axes, "_done"):
-        assert tops[x] == pytest.approx(low + y * (high - low))
+        assert tops[x] == pytest.approx(y)
+
+
+def test_trials_stay_at_their_values_when_limits_change() -> None:
+    results = make_search(12)
+    axes = plot_space(results).axes[0]
+    axes.set_ylim(0.2, 0.9)
+    (star,) = (line for line in axes.lines if line.get_label() == "_best")
+    x, y = axes.transData.inverted().transform(star.get_transform().transform(star.get_xydata()))[0]
+    assert x == pytest.approx(results.ranked[0].cell.values["optimizer.lr"])
+    assert y == pytest.approx(results.ranked[0].value)
 
 
 def test_a_metric_that_cannot_be_drawn_is_refused_with_the_reason() -> None:
@@ -268,13 +276,12 @@ def test_trials_stand_where_their_values_and_objectives_are() -> None:
     results = make_search(12, lost=2, pruned=3)
     figure = plot_space(results)
     axes = figure.axes[0]
-    low, high = axes.get_ylim()
     by_number = {one.cell.trial: one for one in results.ranked}
     done = points(axes, "_done")
     assert len(done) == 7
     for x, y in done:
         (one,) = [r for r in by_number.values() if r.cell.values["optimizer.lr"] == x]
-        assert one.value == pytest.approx(low + y * (high - low))
+        assert one.value == pytest.approx(y)
     assert len(points(axes, "_pruned")) == 3
     assert [y for _, y in points(axes, "_diverged")] == [0.0, 0.0]
     first = results.ranked[0]
