@@ -21,6 +21,7 @@ from bnexp.plots.curves import PARTS
 from bnexp.plots.grid import label_outer
 from bnexp.plots.limits import Scale, x_limits, y_scale
 from bnexp.plots.lines import Line, make_line
+from bnexp.plots.marks import draw_stops
 from bnexp.plots.notes import line_points, panel_notes
 from bnexp.plots.panels import Panel, Selection
 from bnexp.plots.shown import retitle
@@ -152,8 +153,8 @@ def _draw_panel(
     for part, line in panel.items():
         label, look = PARTS[part]
         if line.x:
-            draw.draw_line(axes, line, look, label, scale, each_seed=False)
-        draw.draw_stops(axes, line, look, scale)
+            draw.draw_line(axes, line, look, label, each_seed=False)
+        draw_stops(axes, line, look, scale)
         points.extend(line_points(line, xlim, scale))
     notes = panel_notes(Panel("", {0: next(iter(panel.values()))}))
     draw.write_notes(axes, [replace(note, arm=None) for note in notes], points, [], size)

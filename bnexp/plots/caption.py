@@ -27,11 +27,17 @@ from bnexp.store.results import Results
 
 
 def caption_lines(
-    results: Results, selection: Selection, width: int, *, metrics: Collection[str] = ()
+    results: Results,
+    selection: Selection,
+    width: int,
+    *,
+    metrics: Collection[str] = (),
+    hidden: bool = False,
 ) -> list[str]:
     """Return the caption in lines of at most ``width`` characters.
 
-    ``metrics`` are all that the figure draws, where that is more than the metric of ``selection``.
+    ``metrics`` are all that the figure draws, where that is more than the metric of ``selection``;
+    ``hidden`` says that it has lines that hide others.
     """
     drawn = metrics or (selection.metric,)
     facts = known_facts(results)
@@ -45,6 +51,7 @@ def caption_lines(
     ]
     reading = [
         _seeds(results, selection),
+        "where lines coincide, one hides the other" if hidden else "",
         *_evaluation(results, drawn),
         loss_words(results, drawn),
         _progress(results),

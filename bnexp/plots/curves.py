@@ -17,8 +17,8 @@ from bnexp.plots.caption import caption_lines
 from bnexp.plots.choose import choose_metric, recorded_metrics
 from bnexp.plots.limits import x_limits, y_scale
 from bnexp.plots.lines import Line
+from bnexp.plots.marks import draw_marks, draw_stops
 from bnexp.plots.notes import Note, Point, line_points, panel_notes
-from bnexp.plots.overlap import line_widths
 from bnexp.plots.panels import Panel, Selection, select_panels
 from bnexp.plots.shown import retitle
 from bnexp.plots.style import LineStyle
@@ -118,14 +118,13 @@ def _draw_kind(
     axes.set_xlabel("epoch")
     taken: list[float] = []
     points: list[Point] = []
-    widths = line_widths(lines, scale)
     for part, line in lines.items():
         label, look = PARTS[part]
         if line.x:
-            draw.draw_line(axes, line, look, label, scale, each_seed=True, width=widths[part])
+            draw.draw_line(axes, line, look, label, each_seed=True)
         # A run that another line marks already needs no mark on the floor as well.
         marked = line if not points else line.recorded
-        draw.draw_marks(axes, marked, look, scale, xlim, taken)
-        draw.draw_stops(axes, line, look, scale)
+        draw_marks(axes, marked, look, scale, xlim, taken)
+        draw_stops(axes, line, look, scale)
         points.extend(line_points(line, xlim, scale))
     return points

@@ -1,4 +1,4 @@
-"""The strokes inside a panel: scales and ticks, lines with bands, marks of divergence, counts."""
+"""The strokes inside a panel: scales and ticks, lines with bands, counts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import partial
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
-from matplotlib.transforms import Bbox, Transform, TransformedBbox
+from matplotlib.transforms import Bbox, TransformedBbox
 
 from bnexp.plots import style
 from bnexp.plots.limits import Scale
@@ -17,8 +17,6 @@ from bnexp.plots.notes import Note, Point, place_notes
 from bnexp.plots.style import LineStyle
 from bnexp.plots.words import number_text
 
-#: From one mark on the lower edge to the next, in points.
-_MARK_STEP = 1.4 * style.MARK_SIZE
 #: Points that an edge of a stroke needs to be smooth.
 _RIM = 0.5
 
@@ -57,14 +55,12 @@ def draw_line(
     line: Line,
     look: LineStyle,
     label: str,
-    scale: Scale,
     *,
     each_seed: bool,
-    width: float = style.LINE_WIDTH,
 ) -> None:
     """Draw the median and the band of one arm, and runs that ended before the others.
 
-    Runs that diverged or stopped, and with ``each_seed`` all, are drawn thin under the median.
+    Runs that diverged or stopped, and with ``each_seed`` all, are drawn thin under all medians.
     """
     several = len(line.curves) > 1
     for curve in line.curves:
@@ -85,18 +81,18 @@ def draw_line(
         )
     # One record of runs that all diverged is under their marks already.
     point = len(line.x) == 1 and line.diverged < len(line.curves)
-    size = style.POINT_SIZE * width / style.LINE_WIDTH
     median = axes.plot(
         line.x,
         line.median,
         color=look.color,
         linestyle=look.dash,
-        linewidth=width,
+        linewidth=style.LINE_WIDTH,
         marker="o" if point else None,
-        markersize=size,
+        markersize=style.POINT_SIZE,
+        zorder=style.line_order(look.dash),
         label=label,
     )
-    clip_outside(axes, median, size if point else width)
+    clip_outside(axes, median, style.POINT_SIZE if point else style.LINE_WIDTH)
     if look.marker and not point:
         _draw_markers(axes, line, look, look.marker)
 
@@ -110,6 +106,7 @@ def _draw_markers(axes: Axes, line: Line, look: LineStyle, marker: str) -> None:
         linestyle="none",
         marker=marker,
         markersize=style.ARM_MARK_SIZE,
+        zorder=style.MARKER_ORDER,
         markevery=(style.MARKERS[marker] * style.ARM_MARK_STEP, style.ARM_MARK_STEP),
         label="_marker",
     )
@@ -126,75 +123,6 @@ def clip_outside(axes: Axes, lines: Sequence[Line2D], size: float) -> None:
     x, y = (rim * axes.figure.dpi / 72 / side for side in (axes.bbox.width, axes.bbox.height))
     for line in lines:
         line.set_clip_box(TransformedBbox(Bbox([[-x, -y], [1 + x, 1 + y]]), axes.transAxes))
-
-
-def draw_marks(
-    axes: Axes,
-    line: Line,
-    look: LineStyle,
-    scale: Scale,
-    xlim: tuple[float, float],
-    taken: list[float],
-) -> None:
-    """Mark where each diverged run ended.
-
-    A run without a record has no value: it is marked on the panel's lower edge, at the epoch where
-    it ended. ``taken`` are the places there of other arms' marks, which this one's stand beside;
-    its own are added.
-    """
-    grounded: list[tuple[float, float]] = []
-    width = axes.bbox.width / axes.figure.dpi * 72
-    step = _MARK_STEP / width * ((xlim[1] - xlim[0]) or 1.0)
-    ended: list[tuple[float, float]] = []
-    for curve in line.curves:
-        if curve.status != "diverged":
-            continue
-        if curve.x:
-            ended.append((curve.x[-1], scale.clamp(curve.y[-1])))
-        else:
-            place = min(max(float(curve.epoch), xlim[0]), xlim[1])
-            place = _free_place(place, step, xlim, taken)
-            grounded.append((place, 0.0))
-    taken.extend({x for x, _ in grounded})
-    _draw_spots(axes, grounded, look, "diverged", axes.get_xaxis_transform())
-    _draw_spots(axes, ended, look, "diverged")
-
-
-def draw_stops(axes: Axes, line: Line, look: LineStyle, scale: Scale) -> None:
-    """Mark where each run that stopped early had its last record."""
-    stopped = [curve for curve in line.curves if curve.status == "stopped" and curve.x]
-    spots = [(curve.x[-1], scale.clamp(curve.y[-1])) for curve in stopped]
-    _draw_spots(axes, spots, look, "stopped")
-
-
-def _draw_spots(
-    axes: Axes,
-    spots: Sequence[tuple[float, float]],
-    look: LineStyle,
-    status: style.Marked,
-    transform: Transform | None = None,
-) -> None:
-    """Draw marks at points of the data, or of ``transform``."""
-    if spots:
-        marks = axes.plot(
-            [x for x, _ in spots],
-            [y for _, y in spots],
-            transform=transform or axes.transData,
-            color=look.color,
-            linestyle="none",
-            zorder=5,
-            label=f"_{status}",
-            **style.MARKS[status],
-        )
-        clip_outside(axes, marks, style.MARK_SIZE)
-
-
-def _free_place(x: float, step: float, xlim: tuple[float, float], taken: Sequence[float]) -> float:
-    """Return ``x``, or the next place beside it that is at least ``step`` from all in ``taken``."""
-    side = 1 if x <= (xlim[0] + xlim[1]) / 2 else -1
-    while any(abs(x - other) < 0.99 * step for other in taken):
-        x += side * step
-    return x
 
 
 def write_notes(

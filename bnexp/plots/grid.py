@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -18,8 +19,9 @@ from bnexp.plots import draw, frame, layout, style
 from bnexp.plots.caption import caption_lines
 from bnexp.plots.choose import choose_metrics
 from bnexp.plots.limits import Scale, x_limits, y_scale
+from bnexp.plots.marks import draw_marks, draw_stops
 from bnexp.plots.notes import Point, line_points, panel_notes
-from bnexp.plots.overlap import line_widths
+from bnexp.plots.overlap import has_hidden
 from bnexp.plots.panels import Selection, select_panels
 from bnexp.plots.shown import Only, keep_only, retitle
 from bnexp.plots.strokes import (
@@ -28,6 +30,7 @@ from bnexp.plots.strokes import (
     axis_words,
     legend_entries,
     panel_lines,
+    panel_strokes,
     plan_strokes,
 )
 from bnexp.store.results import Results
@@ -100,6 +103,24 @@ def _most_arms(values: Sequence[AxisValue]) -> int:
 def _draw_grid(results: Results, selections: Sequence[Selection]) -> Figure:
     strokes = plan_strokes(selections)
     lines = [line for selection in selections for line in selection.lines]
+    xlim, scale = x_limits(results, lines), y_scale(selections[0].metric, lines)
+    figure, page = _make_frame(results, selections, strokes, scale)
+    first: Axes | None = None
+    for index in range(len(selections[0].panels)):
+        axes = figure.add_axes(page.rect(index), sharex=first, sharey=first)
+        if first is None:
+            first = axes
+            draw.set_scales(axes, xlim, scale)
+        _draw_panel(axes, selections, strokes, index, scale, xlim, page)
+        label_outer(axes, index, len(selections[0].panels), page, axis_words(selections))
+    return figure
+
+
+def _make_frame(
+    results: Results, selections: Sequence[Selection], strokes: Sequence[Stroke], scale: Scale
+) -> tuple[Figure, layout.Page]:
+    """Return a figure with its title, legend and caption, and where its panels go."""
+    lines = [line for selection in selections for line in selection.lines]
     handles = [
         frame.legend_handle(entry.label, entry.look)
         for entry in legend_entries(selections, strokes)
@@ -108,7 +129,10 @@ def _draw_grid(results: Results, selections: Sequence[Selection]) -> Figure:
     count = len(selections[0].panels)
     width = layout.page_width(layout.grid_shape(count)[1])
     columns = frame.legend_columns([str(handle.get_label()) for handle in handles], width)
-    caption = _caption(results, selections, frame.caption_width(width))
+    hidden = any(
+        has_hidden(panel_strokes(selections, strokes, place), scale) for place in range(count)
+    )
+    caption = _caption(results, selections, frame.caption_width(width), hidden)
     title = frame.title_lines(results.config.name, width)
     page = layout.make_page(
         count,
@@ -121,22 +145,16 @@ def _draw_grid(results: Results, selections: Sequence[Selection]) -> Figure:
     frame.add_texts(figure, page, title, caption)
     if handles:
         frame.add_legend(figure, page, handles, columns)
-    xlim, scale = x_limits(results, lines), y_scale(selections[0].metric, lines)
-    first: Axes | None = None
-    for index in range(count):
-        axes = figure.add_axes(page.rect(index), sharex=first, sharey=first)
-        if first is None:
-            first = axes
-            draw.set_scales(axes, xlim, scale)
-        _draw_panel(axes, selections, strokes, index, scale, xlim, page)
-        label_outer(axes, index, count, page, axis_words(selections))
-    return figure
+    return figure, page
 
 
-def _caption(results: Results, selections: Sequence[Selection], width: int) -> list[str]:
+def _caption(
+    results: Results, selections: Sequence[Selection], width: int, hidden: bool
+) -> list[str]:
     """Return the caption, of the metric that has lines of single seeds if one has."""
     shown = max(selections, key=lambda one: any(line.has_seed_lines for line in one.lines))
-    return caption_lines(results, shown, width, metrics=[one.metric for one in selections])
+    metrics = [one.metric for one in selections]
+    return caption_lines(results, shown, width, metrics=metrics, hidden=hidden)
 
 
 def _draw_panel(
@@ -155,19 +173,22 @@ def _draw_panel(
     taken: list[float] = []
     points: list[Point] = []
     lines = panel_lines(selections, strokes, place)
-    widths = line_widths(lines, scale)
     for index, line in lines.items():
         label, look = strokes[index].label, strokes[index].look
         if line.x:
             each = selections[0].panel_key is None
-            draw.draw_line(axes, line, look, label, scale, each_seed=each, width=widths[index])
+            draw.draw_line(axes, line, look, label, each_seed=each)
         # A run that the line of another metric marks needs no mark on the floor as well.
         marked = line if not strokes[index].metric else line.recorded
-        draw.draw_marks(axes, marked, look, scale, xlim, taken)
-        draw.draw_stops(axes, line, look, scale)
+        draw_marks(axes, marked, look, scale, xlim, taken)
+        draw_stops(axes, line, look, scale)
         points.extend(line_points(line, xlim, scale))
     size = (page.panel_width, page.panel_height)
-    draw.write_notes(axes, panel_notes(panels[place]), points, arm_looks(selections), size)
+    names = [arm.label for arm in selections[0].arms]
+    notes = panel_notes(panels[place], names, page.panel_width)
+    if len(selections) > 1 and len(names) == 1:
+        notes = [replace(note, arm=None) for note in notes]  # colours are those of metrics
+    draw.write_notes(axes, notes, points, arm_looks(selections), size)
 
 
 def label_outer(axes: Axes, index: int, count: int, page: layout.Page, words: str) -> None:

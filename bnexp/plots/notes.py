@@ -44,20 +44,33 @@ class Spot:
     step: float
 
 
-def panel_notes(panel: Panel) -> list[Note]:
+def panel_notes(panel: Panel, names: Sequence[str] = (), width: float = 0.0) -> list[Note]:
     """Return what has to be said about the runs of a panel, a note for each arm.
 
-    Runs that stopped early are not: each has its mark, where its line ends.
+    It begins with the arm's name where there are ``names`` of several and it fits a panel ``width``
+    inches wide. Runs that stopped early are not counted: each has its mark, where its line ends.
     """
     if panel.empty:
         return [Note("no runs yet", None)]
     words = {arm: count_note(line, stopped=False) for arm, line in panel.lines.items()}
-    notes = [Note(said, arm) for arm, said in words.items() if said]
+    notes = [Note(_named(said, arm, names, width), arm) for arm, said in words.items() if said]
     if len(notes) <= _MOST:
         return notes
     lines = panel.lines.values()
     total = _sum_lines(tuple(lines))
     return [Note(words, None) for words in total]
+
+
+def _named(words: str, arm: int, names: Sequence[str], width: float) -> str:
+    """Return words that begin with the name of their arm, if there is room for it."""
+    if len(names) < 2:
+        return words
+    named = f"{names[arm]}: {words}"
+    return named if _inches(named) <= width - 2 * _PAD else words
+
+
+def _inches(words: str) -> float:
+    return len(words) * NOTE_SIZE * _CHARACTER / _INCH
 
 
 def _sum_lines(lines: Sequence[Line]) -> list[str]:
@@ -82,7 +95,7 @@ def place_notes(notes: Sequence[Note], points: Iterable[Point], size: tuple[floa
     """
     width, height = size
     step = NOTE_SIZE * _LINE / _INCH / height
-    across = max(len(note.words) for note in notes) * NOTE_SIZE * _CHARACTER / _INCH / width
+    across = max(_inches(note.words) for note in notes) / width
     down = step * len(notes)
     pad_x, pad_y = _PAD / width, _PAD / height
     dots = list(points)

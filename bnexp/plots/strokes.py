@@ -90,6 +90,14 @@ def panel_lines(
     return found
 
 
+def panel_strokes(
+    selections: Sequence[Selection], strokes: Sequence[Stroke], place: int
+) -> list[tuple[Line, LineStyle]]:
+    """Return the lines of one panel, each with its look."""
+    lines = panel_lines(selections, strokes, place)
+    return [(line, strokes[index].look) for index, line in lines.items()]
+
+
 def axis_words(selections: Sequence[Selection]) -> str:
     """Return what the y axis says: the metric, or what several have in common."""
     metric = selections[0].metric

@@ -72,8 +72,6 @@ CAPTION_SIZE = 7.5
 LEGEND_SIZE = 9.0
 
 LINE_WIDTH = 1.6
-#: Widths of the lowest and the uppermost of lines that would hide each other.
-UNDER_WIDTH, OVER_WIDTH = 3.2, 1.1
 SEED_WIDTH = 0.7
 SEED_ALPHA = 0.55
 BAND_ALPHA = 0.18
@@ -83,6 +81,9 @@ POINT_SIZE = 4.0
 ARM_MARK_SIZE = 4.2
 #: From one marker of an arm to its next, as a share of the panel's diagonal.
 ARM_MARK_STEP = 0.24
+
+#: Heights above the panel: of solid lines, of markers along lines, and of marks.
+SOLID_ORDER, MARKER_ORDER, MARK_ORDER = 2.1, 4.0, 5.0
 
 #: How runs may end before their last epoch, each with its mark.
 Marked = Literal["diverged", "stopped"]
@@ -201,6 +202,15 @@ def solid_styles(arms: Sequence[Mapping[str, Any]]) -> list[LineStyle]:
     if len(set(colors)) < len(arms):
         colors = list(COLORS[: len(arms)])
     return [LineStyle(color, SOLID, marker) for color, marker in zip(colors, MARKERS, strict=False)]
+
+
+def line_order(dash: Dash) -> float:
+    """Return how high a line is drawn: the less of it is ink, the higher, so that both are seen."""
+    names = {DASHED: "dashed", DASH_DOT: "dashdot", DOTTED: "dotted"}
+    if dash == SOLID:
+        return SOLID_ORDER
+    pattern = dash[1] if isinstance(dash, tuple) else RC[f"lines.{names[dash]}_pattern"]
+    return SOLID_ORDER + 1 - sum(pattern[::2]) / sum(pattern)
 
 
 def _ramp(share: float) -> str:

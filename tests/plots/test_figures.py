@@ -13,6 +13,7 @@ from bnexp.plan import AxisValue
 from bnexp.plots import plot_curves, plot_grid
 from bnexp.plots.frame import PageFigure
 from bnexp.plots.style import LINE_WIDTH, MARK_SIZE
+from bnexp.records import RunResult
 from bnexp.store.results import Results
 
 
@@ -101,14 +102,14 @@ def test_diverged_runs_end_in_a_mark_and_a_count():
     (left, floor), (x, y) = marks(axes)
     assert (left, floor) == (0.0, 0.0)
     assert (x, y) == (last.epoch, last.metrics["train_accuracy"])
-    assert words(axes) == ["2 of 3 diverged"]
+    assert words(axes) == ["no norm: 2 of 3 diverged"]
     assert axes.texts[0].get_color() == arms(axes)["no norm"].get_color()
     assert marks(plot_grid(results).axes[5]) == []
 
 
 def test_one_diverged_run_of_one_says_so():
     axes = plot_grid(book()).axes[0]
-    assert words(axes) == ["diverged"]
+    assert words(axes) == ["no norm: diverged"]
     assert marks(axes) == [(0.0, 0.0)]
     assert set(arms(axes)) == {"batch norm"}
 
@@ -164,7 +165,10 @@ def test_an_unfinished_sweep_shows_what_is_there():
 
     figure = plot_grid(book(seeds=2, fate=fate, scales=SCALES[:6]))
     assert words(figure.axes[0]) == []
-    assert words(figure.axes[3]) == ["1 of 2 missing", "1 of 2 missing"]
+    assert words(figure.axes[3]) == [
+        "batch norm: 1 of 2 missing",
+        "no norm: 1 of 2 missing",
+    ]
     assert words(figure.axes[5]) == ["no runs yet"]
     assert not figure.axes[5].lines
     assert figure.axes[5].get_xlim() == (0.0, 19.0)
@@ -232,7 +236,7 @@ def test_long_titles_stay_over_their_panels():
 
 def test_failed_runs_are_counted():
     figure = plot_grid(book(fate=lambda v, s: ("failed", 3), scales=SCALES[:2]))
-    assert words(figure.axes[0]) == ["failed", "failed"]
+    assert words(figure.axes[0]) == ["batch norm: failed", "no norm: failed"]
     assert caption(figure).endswith("4 failed")
 
 
@@ -265,19 +269,71 @@ def test_a_single_axis_of_few_values_is_compared_in_one_panel():
     assert_no_overlap(figure)
 
 
-def test_lines_that_coincide_are_all_seen():
-    results = make_results({"optimizer.kind": ("adam", "adamw", "sgd")})
-    first, second, third = results.runs
-    runs = {**results.runs, second: results.runs[first]}
-    (axes,) = plot_grid(replace(results, runs=runs)).axes
-    under, over, apart = (line.get_linewidth() for line in arms(axes).values())
-    assert under >= 2 * over
-    assert apart == LINE_WIDTH
-    runs[third] = results.runs[first]
-    (axes,) = plot_grid(replace(results, runs=runs)).axes
-    widths = [line.get_linewidth() for line in arms(axes).values()]
-    assert widths == sorted(set(widths), reverse=True)
-    assert len({line.get_linewidth() for line in arms(plot_grid(book()).axes[5]).values()}) == 1
+HIDES = "where lines coincide, one hides the other"
+
+
+@pytest.mark.parametrize("kinds", [("batch", "none", "group"), ("group", "none", "batch")])
+def test_lines_that_coincide_are_all_seen(kinds):
+    """The dashes of the upper one let the lower one through, whichever arm comes first."""
+    results = make_results({"norm.kind": kinds})
+    first = next(iter(results.runs.values()))
+    figure = plot_grid(replace(results, runs=dict.fromkeys(results.runs, first)))
+    lines = arms(figure.axes[0])
+    assert {line.get_linewidth() for line in lines.values()} == {LINE_WIDTH}
+    assert len({(line.get_color(), line.get_linestyle()) for line in lines.values()}) == 3
+    by_height = sorted(lines, key=lambda label: lines[label].get_zorder())
+    assert by_height == ["batch norm", "no norm", "group norm"]
+    assert HIDES not in caption(figure)
+
+
+def test_an_arm_has_one_width_in_all_panels():
+    results = make_results({"norm.kind": ARMS, "regularization.dropout": (0.2, 0.0)})
+    runs = dict(results.runs)
+    runs["run-0001-0"] = runs["run-0000-0"]
+    figure = plot_grid(replace(results, runs=runs), panel="norm.kind", arm="regularization.dropout")
+    assert {line.get_linewidth() for axes in figure.axes for line in axes.lines} == {LINE_WIDTH}
+
+
+def test_the_caption_says_where_a_line_is_hidden():
+    lrs = tuple(i / 10 for i in range(1, 13))
+    results = make_results({"optimizer.lr": lrs})
+    apart = {key: scaled(run, 1 - 0.02 * n) for n, (key, run) in enumerate(results.runs.items())}
+    assert HIDES not in caption(plot_grid(replace(results, runs=apart), arm="optimizer.lr"))
+    same = {**apart, "run-0007-0": apart["run-0003-0"]}
+    figure = plot_grid(replace(results, runs=same), arm="optimizer.lr")
+    assert HIDES in caption(figure).replace("\n", " ")
+    nearly = {**apart, "run-0007-0": scaled(apart["run-0003-0"], 1.002)}
+    assert HIDES in caption(plot_grid(replace(results, runs=nearly), arm="optimizer.lr"))
+    both = ("train_accuracy", "test_accuracy")
+    equal = make_results({"norm.kind": ARMS}, metrics=both)
+    assert HIDES not in caption(plot_grid(equal, y=both)).replace("\n", " ")
+    runs = {key: with_test_as_train(run) for key, run in equal.runs.items()}
+    assert HIDES in caption(plot_grid(replace(equal, runs=runs), y=both)).replace("\n", " ")
+
+
+def scaled(run: RunResult, factor: float) -> RunResult:
+    """A run whose metrics are ``factor`` times as large."""
+    records = (
+        replace(record, metrics={name: factor * value for name, value in record.metrics.items()})
+        for record in run.records
+    )
+    return replace(run, records=tuple(records))
+
+
+def with_test_as_train(run: RunResult) -> RunResult:
+    """A run whose test accuracy is its training accuracy."""
+    records = (
+        replace(record, metrics=dict.fromkeys(record.metrics, record.metrics["train_accuracy"]))
+        for record in run.records
+    )
+    return replace(run, records=tuple(records))
+
+
+def test_points_that_coincide_are_told_of():
+    results = make_results({"norm.kind": ARMS}, metrics=(), last=["train_accuracy"])
+    first = next(iter(results.runs.values()))
+    figure = plot_grid(replace(results, runs=dict.fromkeys(results.runs, first)))
+    assert HIDES in caption(figure).replace("\n", " ")
 
 
 @pytest.mark.parametrize("lost", [False, True])

@@ -312,6 +312,18 @@ def test_notes_keep_off_the_lines():
     assert place_notes(note, right, (2.0, 1.5)).side == "left"
 
 
+def test_notes_name_their_arms_where_there_are_several_and_room():
+    lost = line_of(("diverged", []), ("done", [1.0]))
+    panel = Panel("", {0: lost, 1: lost})
+    names = ["batch norm", "layer norm before activation, l2 = 10⁻⁴"]
+    assert [note.words for note in panel_notes(panel, names, 2.15)] == [
+        "batch norm: 1 of 2 diverged",
+        "1 of 2 diverged",
+    ]
+    assert panel_notes(panel, names, 5.4)[1].words == f"{names[1]}: 1 of 2 diverged"
+    assert panel_notes(Panel("", {0: lost}), names[:1], 5.4)[0].words == "1 of 2 diverged"
+
+
 def test_many_notes_become_one():
     lost = line_of(("diverged", []), ("done", [1.0]))
     assert [n.words for n in panel_notes(Panel("", dict.fromkeys(range(3), lost)))] == [

@@ -80,6 +80,13 @@ def test_one_arm_has_a_colour_for_each_metric():
     assert_no_overlap(figure)
 
 
+def test_a_count_of_an_only_arm_has_the_colour_of_no_metric():
+    figure = plot_grid(made({}, seeds=3, fate=lambda v, seed: ("diverged", 5 + seed)), y=BOTH)
+    (note,) = figure.axes[0].texts
+    assert note.get_text() == "3 of 3 diverged"
+    assert note.get_color() not in {line.get_color() for line in arms(figure.axes[0]).values()}
+
+
 def test_norms_keep_their_colours_and_arms_of_two_keys_get_one_each():
     norms = plot_grid(made({"init.scale": SCALES[:7], "norm.kind": ARMS}), y=BOTH).axes[0]
     alone = plot_grid(made({"init.scale": SCALES[:7], "norm.kind": ARMS})).axes[0]
