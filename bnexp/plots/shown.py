@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from bnexp.config.dump import dump_value
 from bnexp.config.fields import canonical_key
 from bnexp.config.given import read_given
+from bnexp.config.sweep import pairs_of
 from bnexp.errors import ConfigError, meant
 from bnexp.plan import AxisValue
 from bnexp.plots.words import number_text
@@ -36,7 +37,7 @@ def keep_only(results: Results, only: Only | None) -> Results:
     if isinstance(results, SearchResults):
         raise ConfigError(f"only: {results.folder} is a search, whose best trials are drawn")
     kept = {}
-    for given, values in only.items():
+    for given, values in pairs_of("only", only):
         key = canonical_key(given)
         if key not in results.axes:
             swept = ", ".join(results.axes) or "nothing"

@@ -103,6 +103,7 @@ def test_what_is_missing_is_counted_among_them():
         ),
         ({"init.scale": "many"}, "only: init.scale: many is not a number; allowed: a number > 0"),
         ({"init.scale": []}, "only: init.scale: 0 values; allowed: 1 to 10,000"),
+        (["init.scale"], "only: ['init.scale'] is no mapping; allowed: keys and their values"),
         ({"init.scale": [{1}]}, "only: init.scale: [{1}] is no list of values"),
     ],
 )
