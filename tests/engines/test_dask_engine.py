@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -149,12 +150,19 @@ def test_a_killed_worker_costs_nothing_but_time(tmp_path: Path) -> None:
     assert epochs.count(1) == 1 and len(epochs) < 40  # it did not begin at the beginning
 
 
+def free_port() -> int:
+    """Return a port that nobody has at the moment."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port
+
+
 def test_a_worker_started_again_at_the_same_address_is_another(tmp_path: Path) -> None:
     """As a supervisor does it: so quickly that the address never seems to be gone."""
     plan = make_plan(AXES, training__epochs=30)
     begun: list[int] = []
     with dask_cluster(0) as cluster:
-        port = ("--worker-port", "34567")
+        port = ("--worker-port", str(free_port()))
         cluster.hire(options=port)
 
         def kill(event: Event) -> None:
