@@ -13,6 +13,7 @@ from bnexp.config.sweep import pairs_of
 from bnexp.errors import ConfigError, meant
 from bnexp.plan import AxisValue
 from bnexp.plots.words import number_text
+from bnexp.store.cells import alike
 from bnexp.store.results import Results
 from bnexp.store.search import SearchResults
 
@@ -71,7 +72,7 @@ def _pick(key: str, there: tuple[AxisValue, ...], values: Any) -> list[AxisValue
     picked: list[AxisValue] = []
     for wanted in read_given(key, named, "only"):
         found = [value for value in there if value == wanted]
-        found = found or [value for value in there if _shown(value) == _shown(wanted)]
+        found = found or [value for value in there if alike(value, wanted)]
         if not found:
             raise ConfigError(
                 f"only: {key} has no value {_list([wanted])} in these results; it has "
@@ -79,10 +80,6 @@ def _pick(key: str, there: tuple[AxisValue, ...], values: Any) -> list[AxisValue
             )
         picked.extend(found)
     return picked
-
-
-def _shown(value: AxisValue) -> AxisValue:
-    return f"{value:.3g}" if isinstance(value, float) else value
 
 
 def _list(values: Iterable[AxisValue]) -> str:

@@ -33,13 +33,14 @@ def cells_with(
     return exact or [cell for cell in of_seed if _shown_alike(cell.values, wanted)]
 
 
+def alike(one: AxisValue, other: AxisValue) -> bool:
+    """Whether two values are equal when numbers are shown with three digits, as in titles."""
+    numbers = isinstance(one, float) and type(other) in (int, float)
+    return f"{one:.3g}" == f"{other:.3g}" if numbers else one == other
+
+
 def _shown_alike(values: Mapping[str, AxisValue], wanted: Mapping[str, AxisValue]) -> bool:
     """Whether all values are equal when numbers are shown with three digits."""
-
-    def alike(one: AxisValue, other: AxisValue) -> bool:
-        numbers = isinstance(one, float) and type(other) in (int, float)
-        return f"{one:.3g}" == f"{other:.3g}" if numbers else one == other
-
     return values.keys() == wanted.keys() and all(alike(values[k], wanted[k]) for k in values)
 
 

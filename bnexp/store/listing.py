@@ -11,7 +11,7 @@ from bnexp.errors import BnexpError, ResultsError
 from bnexp.store.contents import read_contents
 from bnexp.store.find import flat_question
 from bnexp.store.journal import NAME
-from bnexp.store.nearby import ROOT
+from bnexp.store.nearby import ROOT, results_folders
 
 #: What the summary says already.
 _SAID = ("command", "axes")
@@ -44,27 +44,27 @@ def list_folders(root: Path = ROOT) -> list[Listed]:
 
     Raises ResultsError where there is none.
     """
-    journals = [root / NAME] if (root / NAME).exists() else list(root.glob(f"*/{NAME}"))
-    if not journals:
+    folders = [root] if (root / NAME).exists() else results_folders(root)
+    if not folders:
         what = "no results folder in it" if root.exists() else "no such folder"
         raise ResultsError(
             f"{root}: {what}; name the folder that results folders are in, or make some with "
             "`bnexp sweep --weights logspace`"
         )
-    read = [_read(journal) for journal in journals]
+    read = [_read(folder) for folder in folders]
     questions: dict[str, list[tuple[Listed, dict[str, Any]]]] = {}
     for listed, question in read:
         if not listed.problem:
             questions.setdefault(listed.name, []).append((listed, question))
     for namesakes in questions.values():
         _tell_apart(namesakes)
-    return sorted((listed for listed, _ in read), key=lambda one: (-one.changed, one.folder))
+    return [listed for listed, _ in read]
 
 
-def _read(journal: Path) -> tuple[Listed, dict[str, Any]]:
-    listed = Listed(journal.parent, journal.stat().st_mtime)
+def _read(folder: Path) -> tuple[Listed, dict[str, Any]]:
+    listed = Listed(folder, (folder / NAME).stat().st_mtime)
     try:
-        contents = read_contents(journal.parent)
+        contents = read_contents(folder)
     except BnexpError as error:
         listed.problem = str(error)
         return listed, {}

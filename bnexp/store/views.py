@@ -10,6 +10,7 @@ import contextlib
 import csv
 import io
 import json
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -50,11 +51,13 @@ def write_views(results: Results) -> None:
 
         each_record = table(METRICS_CSV, [*columns, *measured])
         each_run = table(RUNS_CSV, [*columns, "status", *measured])
+        rows = _write_cells(results, each_run, each_record)
         if results.has_seeds:
             each_summary = table(SUMMARY_CSV, [*axes, *summary_columns(metrics)])
-        for group in by_values(_write_cells(results, each_run, each_record), axes):
-            if results.has_seeds:
+            for group in by_values(rows, axes):
                 each_summary([summarise(group, axes, metrics)])
+        else:
+            deque(rows, maxlen=0)
     if isinstance(results, SearchResults):
         trials = results.trial_rows()
         with _table(results.folder / TRIALS_CSV, list(trials[0])) as each_trial:

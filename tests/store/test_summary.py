@@ -12,7 +12,7 @@ from sweeps import made_up, make_plan
 
 from bnexp.records import RunResult, Status
 from bnexp.store.folder import ResultsFolder
-from bnexp.store.results import load_results
+from bnexp.store.results import Results, load_results
 
 #: How the runs of the scale 0.1 end, by seed, and their final training accuracies.
 ENDS: list[tuple[Status, float]] = [
@@ -95,3 +95,20 @@ def test_it_is_the_median_of_figures(tmp_path: Path) -> None:
     finals = sorted(panel.lines[0].final or 0 for panel in selection.panels)
     medians = sorted(row["train_accuracy_median"] for row in results.summary_rows())
     assert finals == medians == [0.25, statistics.median([0.9, 0.5, 0.8])]
+
+
+def test_many_cells_are_looked_through_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not once for each cell: ten thousand of them are usual."""
+    looks = []
+
+    def count(results: Results) -> bool:
+        looks.append(results)
+        return False
+
+    monkeypatch.setattr(Results, "has_seeds", property(count))
+    plan = make_plan({"init.scale": [1.0, 0.1, 0.01]})
+    with ResultsFolder(tmp_path, plan, "sweep") as folder:
+        folder.write_views()
+    assert len(looks) == 1
