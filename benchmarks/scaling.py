@@ -94,7 +94,9 @@ def sweep(options: dict[str, Any], others: Sequence[Cluster]) -> tuple[float, by
 #: As docs/engines.md advises for clusters whose dashboard nobody looks at.
 QUIET = {
     "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
+    "DASK_DISTRIBUTED__WORKER__MEMORY__MONITOR_INTERVAL": "1s",
     "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "500ms",
+    "DASK_DISTRIBUTED__ADMIN__SYSTEM_MONITOR__INTERVAL": "5s",
 }
 
 

@@ -92,7 +92,7 @@ def test_the_same_cluster_serves_one_sweep_after_the_other_and_keeps_nothing_of_
     plan = make_plan(AXES)
     assert bits(train(stacks_of(plan), cluster.address)) == bits(inline(stacks_of(plan)))
     with Client(cluster.address, set_as_default=False) as client:
-        left = lambda: list(sys.modules["bnexp.engines.dask.remote"]._sessions)  # noqa: E731
+        left = lambda: list(sys.modules["bnexp.engines.dask.session"]._sessions)  # noqa: E731
         # A slot that was begun in the last moment takes a moment to see that it is cancelled.
         wait_until(lambda: not any(client.run(left).values()), "the workers have dropped it")
 
@@ -124,8 +124,11 @@ def test_a_worker_with_nothing_to_do_takes_half_of_the_others_runs(
     assert bits(results) == bits(inline(stacks))
 
 
-def test_a_killed_worker_costs_nothing_but_time(tmp_path: Path) -> None:
-    plan = make_plan({"regularization.l2": [0.0, 0.01, 0.1, 42.0]}, training__epochs=30)
+def test_a_killed_worker_costs_nothing_but_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bnexp.engines.dask.desk._LOOK_SECONDS", 0.02)  # hears of epochs early
+    plan = make_plan({"regularization.l2": [0.0, 0.01, 0.1, 42.0]}, training__epochs=150)
     stacks = stacks_of(plan, 4)
     whole = inline(stacks)
     assert {end.status for end in whole.values()} == {"done", "diverged"}
@@ -147,7 +150,7 @@ def test_a_killed_worker_costs_nothing_but_time(tmp_path: Path) -> None:
         results = train(stacks, cluster.address, kill, workplace=workplace)
     assert bits(results) == bits(whole)
     assert any("is gone; its 3 runs go on from their last checkpoint" in said for said in troubles)
-    assert epochs.count(1) == 1 and len(epochs) < 40  # it did not begin at the beginning
+    assert epochs.count(1) == 1 and len(epochs) < 160  # it did not begin at the beginning
 
 
 def free_port() -> int:
@@ -179,7 +182,7 @@ def test_a_worker_started_again_at_the_same_address_is_another(tmp_path: Path) -
     assert begun.count(1) == 1
 
 
-def test_a_bell_that_never_rings_costs_half_a_second(
+def test_a_bell_that_never_rings_costs_a_second(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bnexp.engines.dask.mail.Mail.ring", lambda *_: None)

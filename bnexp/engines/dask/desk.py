@@ -11,7 +11,6 @@ import contextlib
 import math
 import time
 import uuid
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -30,8 +29,10 @@ from bnexp.engines.base import (
     failures,
 )
 from bnexp.engines.dask import remote
+from bnexp.engines.dask.books import Books, Key
 from bnexp.engines.dask.mail import CALL_SECONDS, FAILED_CALL, HALT_SECONDS, Mail
-from bnexp.engines.dask.slots import Slots, Work
+from bnexp.engines.dask.session import Asked, News, Task
+from bnexp.engines.dask.slots import Slots
 from bnexp.engines.dask.travel import of_worker, other_versions, pack
 from bnexp.engines.messages import decode_error
 from bnexp.errors import ClusterError
@@ -39,17 +40,19 @@ from bnexp.plan.work import Stack
 from bnexp.store.checkpoints import write_states
 
 #: How often the driver looks which workers are there, and empties mailboxes without being called.
-_LOOK_SECONDS = 0.5
+_LOOK_SECONDS = 1.0
 #: Seconds without the scheduler, after which the sweep ends.
 _LOST_SECONDS = 10.0
 #: Seconds without any worker, after which the driver says that it waits.
-_ALONE_SECONDS = 1.0
+_ALONE_SECONDS = 1.5
+#: How long a worker waits for what another may let go of, before it is free for other work.
+_PATIENCE = 0.5
 #: After the stop flag: for the workers to end an epoch and say so.
 _SECONDS_TO_STOP = 0.8
 
 
 class Desk:
-    """One sweep: stacks that wait, stacks that are out with a worker, and what is known of both.
+    """One sweep: what each worker is given, and what becomes of it.
 
     ``tell`` is given every event. ``tend`` is called now and then, to look after workers of ours.
     """
@@ -71,13 +74,13 @@ class Desk:
         self.strict = strict
         self.tend = tend
         self.topic = f"bnexp-{uuid.uuid4().hex}"
-        self.waiting = deque(Work(stack) for stack in stacks)
-        self.out: dict[tuple[str, str], Work] = {}
-        self.ended: set[str] = set()
+        self.books = Books(stacks)
+        #: Requests that wait for what another worker lets go of, and since when.
+        self.idle: dict[Key, float] = {}
         self.slots = Slots(client, self.topic, most)
         self.failure: BaseException | None = None
-        self.is_halted = False
-        self.mail = Mail(client, self.topic, hear=self._hear, lose=self._lose_all, run=self._beside)
+        self.is_halted = self._is_over = False
+        self.mail = Mail(client, self.topic, self, run=self._beside)
         self._wake = asyncio.Event()
         self._others: set[str] = set()
         self._accompanied = time.monotonic()
@@ -88,11 +91,12 @@ class Desk:
         self._fill_slots()
         watch = self._beside(self._watch)
         try:
-            while (self.waiting or self.out) and not self.is_halted and not self.failure:
+            while self.books.is_open and not self.is_halted and not self.failure:
                 await self._nap(1.0)
             if self.is_halted:
                 await self._halt()
         finally:
+            self._is_over = True
             watch.cancel()
             await asyncio.gather(watch, self.mail.close(), return_exceptions=True)
             await self._leave()
@@ -123,121 +127,142 @@ class Desk:
 
         return asyncio.create_task(guarded())
 
-    async def _hear(self, address: str, news: remote.News) -> None:
-        slot = (address, news.slot)
-        if news.ready:
-            await self._answer(address, news.slot, *news.ready)
+    async def hear(self, address: str, news: News) -> None:
+        """See ``Ears``."""
+        key, event = (address, news.request), news.event
+        if news.asked:
+            await self._answer(address, news.asked)
         elif news.error:
             raise of_worker(decode_error(news.error), address)
         elif news.states:
             if self.workplace.checkpoints:
                 write_states(self.workplace.checkpoints, news.states)
         elif news.is_through:
-            self._take_back(slot, "a worker gave a stack back")
-        elif isinstance(news.event, RunEnded):
-            self._end(news.event)
-            if slot in self.out:
-                self.out[slot] = self.out[slot].without(self.ended)
-        elif isinstance(news.event, HandedOver):
-            await self._take_over(slot, news.event)
-        elif news.event:
-            if isinstance(news.event, Progress) and slot in self.out:
-                self.out[slot] = self.out[slot].at(news.event.epoch)
-            self.tell(news.event)
-
-    def _end(self, event: RunEnded) -> None:
-        """Tell of a run's end, once: a stack may be trained twice where a worker went silent."""
-        if event.result.run not in self.ended:
-            self.ended.add(event.result.run)
+            self._take_back(key, "a worker gave a stack back")
+        elif isinstance(event, RunEnded):
+            self._end(event)
+        elif isinstance(event, HandedOver):
+            self.books.let_go(key, event)
+            await self._offer()
+        elif event:
+            if isinstance(event, Progress):
+                self.books.note(key, event.epoch)
             self.tell(event)
 
-    async def _answer(self, address: str, slot: str, key: str, version: str, marks: str) -> None:
-        """Give a slot that is ready the next stack, or tell it that there is none."""
-        self._compare(address, version, marks)
+    def _end(self, event: RunEnded) -> None:
+        """Tell of a run's end, once."""
+        if self.books.end(event.result.run):
+            self.tell(event)
+
+    def meet(self, address: str, asked: Asked) -> Task | None:
+        """See ``Ears``."""
+        self._compare(address, asked)
         self.slots.killed = 0
-        work = self._next() if self.slots.begin(key) else None
+        key = (address, asked.request)
+        is_wanted = self.slots.begin(asked.key)
+        # A bell may come late, when its request is answered, or waits.
+        is_new = key not in self.books.out and key not in self.idle
+        return self._take_out(key) if is_wanted and is_new else None
+
+    def _take_out(self, key: Key) -> Task | None:
+        work = None if self.is_halted or self._is_over else self.books.take_out(key)
         if work is None:
-            if not self.waiting:
-                await self.slots.drop_others()
-            await self.mail.call(address, remote.give, self.topic, slot, None)
-            await self._ask_to_share()
+            return None
+        return pack(work.stack, self.workplace, facts_of(work.stack.runs[0].config.data))
+
+    def miss(self, address: str, request: str) -> None:
+        """See ``Ears``."""
+        self.books.put_back((address, request))
+
+    async def _answer(self, address: str, asked: Asked) -> None:
+        """Answer a request with a stack, or say that there is none, now or when it has waited."""
+        key = (address, asked.request)
+        if key in self.books.out or key in self.idle:
+            return  # it came with a bell
+        if task := self.meet(address, asked):
+            await self._give(key, task)
             return
-        self.out[address, slot] = work
+        if not self.books.waiting:
+            await self.slots.drop_others()
+        self.idle[key] = time.monotonic()  # before others may hear of something to take over
+        if await self._ask_to_share():
+            return
+        if self.idle.pop(key, None):
+            await self.mail.give(*key, None)
+
+    async def _give(self, key: Key, task: Task) -> None:
         taken = False
         try:
-            task = pack(work.stack, self.workplace, facts_of(work.stack.runs[0].config.data))
-            taken = await self.mail.call(address, remote.give, self.topic, slot, task)
+            taken = await self.mail.give(*key, task)
         finally:
-            if not taken and (address, slot) in self.out:
-                del self.out[address, slot]
-                self.waiting.appendleft(work)
+            if not taken:
+                self.books.put_back(key)
 
-    async def _ask_to_share(self) -> None:
-        """Ask the busiest worker to let go of some of its runs: another has nothing to do."""
-        left = {s: w.stack.seconds for s, w in self.out.items() if len(w.stack.runs) > 1}
-        if left and not self.waiting and self.workplace.checkpoints:
-            address, slot = max(left, key=left.__getitem__)
-            with contextlib.suppress(*FAILED_CALL):  # who is gone will be missed
-                await self.mail.call(address, remote.share, self.topic, slot)
-
-    async def _take_over(self, slot: tuple[str, str], event: HandedOver) -> None:
-        """Have runs trained elsewhere that a slot has let go; their states came before."""
-        if slot not in self.out:
-            return
-        whole = self.out[slot]
-        self.out[slot] = whole.without(set(event.runs))
-        others = {run.id for run in self.out[slot].stack.runs}
-        self.waiting.append(replace(whole.without(others).at(event.epoch), tries=0))
+    async def _offer(self) -> None:
+        """Give what waits to workers that do so, too, and have slots for the rest."""
+        for key in list(self.idle):
+            if key in self.idle and (task := self._take_out(key)):
+                del self.idle[key]
+                with contextlib.suppress(*FAILED_CALL):
+                    await self._give(key, task)
+        if self.idle:
+            await self._ask_to_share()
         await self.slots.check()
         self._fill_slots()
 
-    def _next(self) -> Work | None:
-        """Take the next stack that has runs to train, if any."""
-        while self.waiting and not self.is_halted:
-            work = self.waiting.popleft().without(self.ended)
-            if work.stack.runs:
-                return work
-        return None
+    async def _ask_to_share(self) -> bool:
+        """Ask the busiest worker to let go of some of its runs: another has nothing to do."""
+        key = self.books.busiest()
+        if key is None or self.books.waiting or self.is_halted or not self.workplace.checkpoints:
+            return False
+        with contextlib.suppress(*FAILED_CALL):  # who is gone will be missed
+            await self.mail.call(key[0], remote.share, self.topic, key[1])
+        return True
 
-    def _compare(self, address: str, version: str, marks: str) -> None:
+    def _compare(self, address: str, asked: Asked) -> None:
         """Refuse a worker with another bnexp, and say aloud, once, what may change last bits."""
-        others = other_versions(address, version, marks, strict=self.strict)
+        marks = asked.marks
+        others = other_versions(address, asked.version, marks, strict=self.strict)
         if others and marks not in self._others:
             self._others.add(marks)
             self.tell(Trouble(others))
 
-    def _take_back(self, slot: tuple[str, str], cause: str) -> None:
+    def _take_back(self, key: Key, cause: str) -> None:
         """Have a stack trained elsewhere that is not over, or fail its runs after enough tries."""
-        work = self.out.pop(slot, None)
+        work = self.books.close(key)
         self._wake.set()
         if work is None or not work.stack.runs or self.is_halted:
             return
         if work.tries < RETRIES:
             count = len(work.stack.runs)
             self.tell(Trouble(f"{cause}; its {count} runs go on from their last checkpoint"))
-            self.waiting.appendleft(replace(work, tries=work.tries + 1))
+            self.books.waiting.appendleft(replace(work, tries=work.tries + 1))
             self._fill_slots()
             return
         message = f"{cause} at each of {RETRIES + 1} tries; is there enough memory?"
         for event in failures(work.stack.runs, message):
             self._end(event)
 
-    def _lose_all(self, address: str) -> None:
-        """Take back what was out with the worker that was at this address before."""
-        self._lose([slot for slot in self.out if slot[0] == address])
+    def lose_all(self, address: str, but: str | None) -> None:
+        """See ``Ears``."""
+        self._lose(lambda key: key[0] == address and key[1] != but)
 
-    def _lose(self, slots: Sequence[tuple[str, str]]) -> None:
+    def _lose(self, is_lost: Callable[[Key], bool]) -> None:
         """Take back what was out with workers that are gone."""
-        for slot in slots:
-            self._take_back(slot, f"the worker at {slot[0]} is gone")
+        self.idle = {key: since for key, since in self.idle.items() if not is_lost(key)}
+        for key in list(self.books.out):
+            if is_lost(key):
+                self._take_back(key, f"the worker at {key[0]} is gone")
 
     def _fill_slots(self) -> None:
-        self.slots.fill(len(self.waiting) + len(self.out))
+        self.slots.fill(len(self.books.waiting) + len(self.books.out))
 
     async def _watch(self) -> None:
         """Notice what nobody tells: workers and slots that are gone, and the scheduler."""
         seen = time.monotonic()
-        while True:
+        # ``wait_for`` before Python 3.12 loses a cancellation that comes when its work is done.
+        while not self._is_over:
+            await asyncio.sleep(_LOOK_SECONDS)
             self.tend()
             try:
                 threads = await asyncio.wait_for(self.client.nthreads(), CALL_SECONDS)
@@ -247,7 +272,6 @@ class Desk:
             else:
                 seen = time.monotonic()
                 await self._look_at(threads)
-            await asyncio.sleep(_LOOK_SECONDS)
 
     async def _look_at(self, threads: Mapping[str, int]) -> None:
         """Compare the workers that are there with those that have stacks of ours."""
@@ -256,9 +280,12 @@ class Desk:
         if now - self._accompanied > _ALONE_SECONDS:
             self._accompanied = math.inf  # said once for each time without any
             self.tell(Trouble("the Dask cluster has no workers; waiting for some"))
-        self._lose([slot for slot in self.out if slot[0] not in threads])
-        await self.slots.check()
-        self._fill_slots()
+        self._lose(lambda key: key[0] not in threads)
+        await self._offer()
+        for key in [key for key, since in self.idle.items() if now - since > _PATIENCE]:
+            if self.idle.pop(key, None):
+                with contextlib.suppress(*FAILED_CALL):
+                    await self.mail.give(*key, None)
         for address in threads:
             self.mail.collect_soon(address)
 
@@ -267,8 +294,8 @@ class Desk:
         with contextlib.suppress(*FAILED_CALL, RuntimeError):
             await self.mail.tell_all(remote.halt)
         deadline = time.monotonic() + _SECONDS_TO_STOP
-        while self.out and not self.failure and time.monotonic() < deadline:
-            for address in {address for address, _ in self.out}:
+        while self.books.out and not self.failure and time.monotonic() < deadline:
+            for address in {address for address, _ in self.books.out}:
                 self.mail.collect_soon(address)
             await self._nap(0.05)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 from distributed import Client
 
 from bnexp.engines.dask import remote
+from bnexp.engines.dask.session import Asked, News, Task
 from bnexp.engines.dask.slots import words
 from bnexp.engines.dask.travel import explain
 
@@ -20,27 +21,42 @@ HALT_SECONDS = 0.3
 FAILED_CALL = (OSError, asyncio.TimeoutError)
 
 
-class Mail:
-    """Calls of workers, and what they say, heard in order and once.
+class Ears(Protocol):
+    """Who hears the mail."""
 
-    ``hear`` is given each worker's news, and ``lose`` the address of one that was started again:
-    what it was given before is lost. ``run`` runs a collection beside everything else.
+    async def hear(self, address: str, news: News) -> None:
+        """Hear one piece of a worker's news."""
+        ...
+
+    def lose_all(self, address: str, but: str | None) -> None:
+        """Take back what a worker was given before it was started again, ``but`` one request's."""
+        ...
+
+    def meet(self, address: str, asked: Asked) -> Task | None:
+        """Take the next stack for a request, if one waits."""
+        ...
+
+    def miss(self, address: str, request: str) -> None:
+        """Take a stack back that did not get there."""
+        ...
+
+
+class Mail:
+    """Calls of workers, and what they say, heard in order and once by ``ears``.
+
+    ``run`` runs a collection beside everything else.
     """
 
     def __init__(
-        self,
-        client: Client,
-        topic: str,
-        *,
-        hear: Callable[[str, remote.News], Awaitable[None]],
-        lose: Callable[[str], None],
-        run: Callable[..., asyncio.Task[None]],
+        self, client: Client, topic: str, ears: Ears, run: Callable[..., asyncio.Task[None]]
     ) -> None:
         self.client, self.topic = client, topic
-        self._hear, self._lose, self._run = hear, lose, run
+        self._ears, self._run = ears, run
         #: The session at each worker's address, and the number of its last news.
         self._heard: dict[str, tuple[str, int]] = {}
         self._rung: set[str] = set()
+        #: What the latest bell of each worker asked for.
+        self._asked: dict[str, Asked] = {}
         self._collections: dict[str, asyncio.Task[None]] = {}
         self._is_closed = False
 
@@ -62,9 +78,16 @@ class Mail:
         call = self.client.run(function, self.topic, workers=workers, on_error="return")
         await asyncio.wait_for(call, HALT_SECONDS)
 
-    def ring(self, event: tuple[float, str]) -> None:
-        """Hear a worker's bell."""
-        self.collect_soon(event[1])
+    async def give(self, address: str, request: str, task: Task | None) -> bool:
+        """Answer a request; return whether it was still there. Raises what ``call`` does."""
+        return bool(await self.call(address, remote.give, self.topic, request, task))
+
+    def ring(self, event: tuple[float, Sequence[str]]) -> None:
+        """Hear a worker's bell, and what it asks for."""
+        address, *asked = event[1]
+        if asked:
+            self._asked[address] = Asked(*asked)
+        self.collect_soon(address)
 
     def collect_soon(self, address: str) -> None:
         """Have a worker's mailbox emptied."""
@@ -90,13 +113,12 @@ class Mail:
             while address in self._rung:
                 self._rung.discard(address)
                 name, heard = self._heard.get(address, ("", 0))
-                call = words("collect", self.topic, name, heard)
-                session, found = await self.call(address, eval, call)
+                session, found, given = await self._get(address, name, heard)
                 if session != name:
                     self._heard[address] = (session, 0)
-                    self._lose(address)
+                    self._ears.lose_all(address, given)
                 for news in found:
-                    await self._hear(address, news)
+                    await self._ears.hear(address, news)
                     self._heard[address] = (session, news.number)
         except FAILED_CALL:
             self._rung.discard(address)  # gone, or collected from at the next look
@@ -104,3 +126,23 @@ class Mail:
             raise explain(error, f"the Dask worker at {address}") from error
         finally:
             self._collections.pop(address, None)
+
+    async def _get(self, address: str, name: str, heard: int) -> tuple[str, list[News], str | None]:
+        """Collect, and by the same call give the stack that was asked for, if one waits.
+
+        Returns the name of the session, its news, and the request that was met.
+        """
+        asked = self._asked.pop(address, None)
+        task = self._ears.meet(address, asked) if asked else None
+        if asked is None or task is None:
+            call = words("collect", self.topic, name, heard)
+            return (*await self.call(address, eval, call), None)
+        taken, given = False, (asked.request, task)
+        try:
+            session, found, taken = await self.call(
+                address, remote.exchange, self.topic, name, heard, *given
+            )
+        finally:
+            if not taken:
+                self._ears.miss(address, asked.request)
+        return session, found, asked.request if taken else None

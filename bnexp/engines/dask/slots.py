@@ -8,7 +8,6 @@ left when their turn comes.
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, replace
 from typing import Any
 
 from distributed import Client, Future
@@ -17,24 +16,6 @@ from bnexp.engines.base import RETRIES
 from bnexp.engines.dask import remote
 from bnexp.engines.dask.travel import explain
 from bnexp.errors import ClusterError
-from bnexp.plan.work import Stack
-
-
-@dataclass(frozen=True)
-class Work:
-    """A stack, and how often it was begun before."""
-
-    stack: Stack
-    tries: int = 0
-
-    def without(self, ended: set[str]) -> Work:
-        """Leave out the runs that have ended."""
-        runs = tuple(run for run in self.stack.runs if run.id not in ended)
-        return replace(self, stack=replace(self.stack, runs=runs))
-
-    def at(self, epoch: int) -> Work:
-        """Note how far it has got."""
-        return replace(self, stack=replace(self.stack, start_epoch=epoch))
 
 
 class Slots:

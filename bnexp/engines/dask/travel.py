@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bnexp.describe import DatasetFacts
 from bnexp.engines.base import Workplace
-from bnexp.engines.dask import remote
+from bnexp.engines.dask.session import Task
 from bnexp.environment import fingerprint
 from bnexp.errors import BnexpError, ClusterError, ConfigError, ResultsError
 from bnexp.plan.work import Run, Stack
@@ -15,14 +15,14 @@ from bnexp.store.checkpoints import read_states
 from bnexp.version import __version__
 
 
-def pack(stack: Stack, workplace: Workplace, facts: DatasetFacts) -> remote.Task:
+def pack(stack: Stack, workplace: Workplace, facts: DatasetFacts) -> Task:
     """Return a stack as it is sent to a worker: with its checkpoints, and what its data must be."""
     folder = workplace.checkpoints
     states = read_states(folder, [run.id for run in stack.runs]) if folder else {}
     runs = tuple(anywhere(run) for run in stack.made().runs)
     # The worker verifies its own files.
     place = replace(workplace, checkpoints=None, verified=True)
-    return remote.Task(replace(stack, runs=runs), place, states, facts)
+    return Task(replace(stack, runs=runs), place, states, facts)
 
 
 def anywhere(run: Run) -> Run:

@@ -1,0 +1,325 @@
+"""The driver's side of the Dask engine, with a worker that is nothing but a mailbox here."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from sweeps import make_plan
+
+from bnexp.engines.base import Event, HandedOver, Trouble, Workplace
+from bnexp.engines.dask import session as sessions
+from bnexp.engines.dask.desk import Desk
+from bnexp.engines.dask.session import News, Request, Session
+from bnexp.engines.dask.slots import Slots
+from bnexp.plan import Stack
+
+AXES = {"init.scale": [1.0, 0.5, 0.1, 0.05]}
+
+
+class FakeClient:
+    """A client of a cluster whose workers are all in this process."""
+
+    def __init__(self) -> None:
+        self.called: list[str] = []
+        self.cancelled: list[object] = []
+        self.lost = 0
+
+    def submit(self, *_: object, key: str, pure: bool) -> object:
+        return SimpleNamespace(done=lambda: False, key=key)
+
+    async def cancel(self, futures: list[object], force: bool) -> None:
+        self.cancelled += futures
+
+    async def nthreads(self) -> dict[str, int]:
+        return {"here": 1}
+
+    async def run(
+        self, function: Callable[..., object], *given: Any, workers: Sequence[str], on_error: str
+    ) -> dict[str, object]:
+        self.called.append("collect" if function is eval else function.__name__)
+        if self.lost:
+            self.lost -= 1
+            return {}
+        return {worker: function(*given) for worker in workers}
+
+    def subscribe_topic(self, *_: object) -> None:
+        pass
+
+    unsubscribe_topic = subscribe_topic
+
+
+class World:
+    """A desk, its client, and a worker's session."""
+
+    def __init__(self, stacks: Sequence[Stack], workplace: Workplace) -> None:
+        client: Any = FakeClient()
+        self.client = client
+        self.told: list[Event] = []
+        self.desk = Desk(self.client, stacks, workplace, tell=self.told.append)
+        self.desk._fill_slots()
+        self.bells: list[tuple[str, ...]] = []
+        self.restart()
+
+    def restart(self) -> None:
+        """Have a new worker at the address."""
+        worker: Any = SimpleNamespace(
+            address="here", log_event=lambda *event: self.bells.append(event[1])
+        )
+        self.session = sessions._sessions[self.desk.topic] = Session(worker, self.desk.topic)
+
+    def ask(self, name: str) -> Request:
+        """Make a request, as a slot does."""
+        return self.session.ask(name, next(iter(self.desk.slots._futures)), threading.Event())
+
+    async def ring(self, bell: tuple[str, ...] | None = None) -> None:
+        """Let the driver hear a bell, the last one if none is given, and do what it must."""
+        self.desk.mail.ring((0, bell or self.bells[-1]))
+        await asyncio.gather(*self.desk.mail._collections.values())
+        assert self.desk.failure is None
+
+    async def look(self) -> None:
+        """Let the driver look for itself."""
+        await self.desk._look_at({"here": 1})
+        await asyncio.gather(*self.desk.mail._collections.values())
+
+
+def play(world: World, scene: Callable[[], Awaitable[None]]) -> None:
+    async def all_of_it() -> None:
+        try:
+            await scene()
+        finally:
+            await world.desk.mail.close()
+
+    asyncio.run(all_of_it())
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setattr(sessions, "_sessions", {})
+    runs = list(make_plan(AXES).runs.values())
+    return World([Stack(tuple(runs[:2])), Stack(tuple(runs[2:]))], Workplace(checkpoints=tmp_path))
+
+
+def given(request: Request) -> list[str] | None:
+    """The runs of a request's answer, None for no more. Raises queue.Empty without one."""
+    task = request.answer.get_nowait()
+    return [run.id for run in task.stack.runs] if task else None
+
+
+def ids(stack: Stack) -> list[str]:
+    return [run.id for run in stack.runs]
+
+
+def test_one_call_answers_a_bell_and_collects(world: World) -> None:
+    first, second = [work.stack for work in world.desk.books.waiting]
+
+    async def scene() -> None:
+        one = world.ask("one")
+        await world.ring()
+        assert given(one) == ids(first)
+        world.session.post(News("one", is_through=True))
+        two = world.ask("two")
+        await world.ring()
+        assert given(two) == ids(second)
+
+    play(world, scene)
+    assert world.client.called == ["exchange", "exchange"]
+
+
+def test_late_news_of_a_stack_are_not_those_of_the_next(world: World) -> None:
+    first, second = [work.stack for work in world.desk.books.waiting]
+
+    async def scene() -> None:
+        world.ask("one")
+        await world.ring()
+        for run in first.runs:
+            world.desk.books.end(run.id)
+        world.session.post(News("one", is_through=True))
+        world.ask("two")
+        await world.ring()
+
+    play(world, scene)
+    assert {key: ids(work.stack) for key, work in world.desk.books.out.items()} == {
+        ("here", "two"): ids(second)
+    }
+    assert world.told == []
+
+
+def test_a_bell_that_comes_again_brings_no_second_stack(world: World) -> None:
+    async def scene() -> None:
+        one = world.ask("one")
+        await world.ring()
+        await world.ring()
+        assert one.answer.qsize() == 1
+
+    play(world, scene)
+    assert len(world.desk.books.waiting) == 1
+
+
+def test_a_request_is_answered_without_its_bell(world: World) -> None:
+    async def scene() -> None:
+        one = world.ask("one")
+        await world.look()
+        assert one.answer.qsize() == 1
+        await world.ring()  # late
+        assert one.answer.qsize() == 1
+
+    play(world, scene)
+    assert world.client.called == ["collect", "give", "collect"]
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_a_stack_that_did_not_get_there_waits_again(world: World, lost: int) -> None:
+    waiting = list(world.desk.books.waiting)
+
+    async def scene() -> None:
+        world.ask("one")
+        del world.session.requests["one"]
+        world.client.lost = lost
+        await world.ring()
+
+    play(world, scene)
+    assert list(world.desk.books.waiting) == waiting
+    assert not world.desk.books.out
+
+
+def test_what_a_worker_had_before_it_was_started_again_is_taken_back(world: World) -> None:
+    first, second = list(world.desk.books.waiting)
+
+    async def scene() -> None:
+        world.ask("one")
+        await world.ring()
+        world.restart()
+        two = world.ask("two")
+        await world.ring()
+        assert given(two) == ids(second.stack)
+
+    play(world, scene)
+    (again,) = world.desk.books.waiting
+    assert (ids(again.stack), again.tries) == (ids(first.stack), 1)
+    assert list(world.desk.books.out) == [("here", "two")]
+    (event,) = world.told
+    assert isinstance(event, Trouble)
+
+
+def test_who_has_nothing_to_do_waits_for_what_another_lets_go(world: World) -> None:
+    async def scene() -> None:
+        one, two = world.ask("one"), None
+        await world.ring()
+        runs = given(one)
+        assert runs
+        two = world.ask("two")
+        await world.ring()
+        assert given(two)
+        idle = world.ask("idle")
+        await world.ring()
+        assert idle.answer.empty()
+        asked = [
+            name for name in ("one", "two") if world.session.requests[name].flags.share.is_set()
+        ]
+        assert len(asked) == 1
+        (_, whole) = next(item for item in world.desk.books.out.items() if item[0][1] == asked[0])
+        kept, let_go = ids(whole.stack)
+        world.session.post(News(asked[0], event=HandedOver((let_go,), 1)), rings=True)
+        await world.ring()
+        assert given(idle) == [let_go]
+        assert ids(world.desk.books.out["here", asked[0]].stack) == [kept]
+
+    play(world, scene)
+    assert not world.desk.idle
+    assert world.client.called.count("share") == 1
+
+
+def test_who_waits_in_vain_is_free_for_other_work(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene() -> None:
+        for name in ("one", "two", "idle"):
+            world.ask(name)
+            await world.ring()
+        idle = world.session.requests["idle"]
+        await world.look()
+        assert idle.answer.empty()
+        monkeypatch.setattr("bnexp.engines.dask.desk._PATIENCE", -1.0)
+        await world.look()
+        assert given(idle) is None
+
+    play(world, scene)
+    assert not world.desk.idle
+
+
+def test_without_anything_to_divide_there_is_nothing_to_wait_for(world: World) -> None:
+    for stack in list(world.desk.books.waiting):
+        world.desk.books.end(stack.stack.runs[0].id)
+
+    async def scene() -> None:
+        for name in ("one", "two", "three"):
+            world.ask(name)
+            await world.ring()
+        assert given(world.session.requests["three"]) is None
+
+    play(world, scene)
+    assert not world.desk.idle
+    assert "share" not in world.client.called
+
+
+def test_a_bell_after_the_sweep_is_not_answered() -> None:
+    """A slot told that nothing is left would end as if it were wanted, and leave its session."""
+    world = World([], Workplace())
+
+    async def scene() -> None:
+        await world.desk.run()
+        world.desk.mail.ring((0, ("here",)))
+        assert not world.desk.mail._collections
+
+    play(world, scene)
+
+
+def test_a_sweep_ends_though_its_watch_missed_that_it_was_cancelled(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bnexp.engines.dask.desk._LOOK_SECONDS", 0.01)
+    looks: list[asyncio.Event] = []
+
+    async def wait_for(work: Any, seconds: float) -> Any:
+        """Lose a cancellation, as Python 3.11's does when it comes in a certain moment."""
+        if work.cr_code is not FakeClient.nthreads.__code__:
+            return await work
+        looks.append(asyncio.Event())
+        with contextlib.suppress(asyncio.CancelledError):
+            await looks[-1].wait()
+        return await work
+
+    async def scene() -> None:
+        sweep = asyncio.create_task(world.desk.run())
+        while not looks:
+            await asyncio.sleep(0.01)
+        monkeypatch.setattr(asyncio, "wait_for", original)
+        world.desk.books.waiting.clear()
+        world.desk._wake.set()
+        done, _ = await asyncio.wait([sweep], timeout=5)
+        assert done
+        assert len(looks) == 1
+
+    original = asyncio.wait_for
+    monkeypatch.setattr(asyncio, "wait_for", wait_for)
+    play(world, scene)
+
+
+def test_slots_that_find_nothing_left_are_taken_back_before_they_begin() -> None:
+    client: Any = FakeClient()
+    slots = Slots(client, "topic", None)
+    slots.fill(3)
+    first, *others = slots._futures
+    assert slots.begin(first)
+    asyncio.run(slots.drop_others())
+    assert sorted(future.key for future in client.cancelled) == sorted(others)
+    assert list(slots._futures) == [first]
+    assert not slots.begin(others[0])  # it had begun, unheard
