@@ -90,6 +90,12 @@ def test_the_package_says_that_it_is_typed():
         ({"optimizer.lr": [1e-7, 1e22]}, {"optimizer.lr": (1e-7, 1e22)}),
         ({"norm.kind": ["none", "batch"]}, {"norm.kind": ("none", "batch")}),
         ({"norm": [True, False]}, {"norm.kind": ("batch", "none")}),
+        ({"norm": ["on", "off"]}, {"norm.kind": ("batch", "none")}),
+        ({"norm": np.array(["off", "layer"])}, {"norm.kind": ("none", "layer")}),
+        (
+            {"optimizer.momentum": [0.9], "optimizer.nesterov": ("yes", "no")},
+            {"optimizer.momentum": (0.9,), "optimizer.nesterov": (True, False)},
+        ),
         ({"training.batch_size": np.array([10, 20])}, {"training.batch_size": (10, 20)}),
         ({"network.layers": [[8], [8, 4]]}, {"network.layers": ((8,), (8, 4))}),
         ({"network.layers": [np.array([8]), (4, 4)]}, {"network.layers": ((8,), (4, 4))}),

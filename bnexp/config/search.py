@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any
 
+from bnexp.config.given import list_text
 from bnexp.config.mistakes import ConfigMistakesError
 from bnexp.config.schema import Config
 from bnexp.config.sweep import load_any, pairs_of
@@ -44,6 +44,6 @@ def _text(key: str, said: Any) -> str:
     if isinstance(said, str):
         return said
     try:
-        return json.dumps(said.tolist() if hasattr(said, "tolist") else list(said))
+        return list_text(said)
     except TypeError as error:
         raise ConfigMistakesError([f"search.space.{key}: {said!r} is no range ({error})"]) from None

@@ -229,7 +229,7 @@ def test_depth_and_width_together_take_any_dense_layers():
 def test_arguments_replace_what_the_file_says(tmp_path):
     path = tmp_path / "c.yaml"
     path.write_text(HEAD + "search: {trials: 7, space: {optimizer.lr: [1, 2]}}\n")
-    ranges = {"optimizer.lr": "loguniform(0.1, 1)", "norm.kind": ["batch", "none"]}
+    ranges = {"optimizer.lr": "loguniform(0.1, 1)", "norm": ["on", "off"]}
     search = load_search(path, space=ranges, trials=3, sampler="tpe").search
     assert (search.trials, search.sampler) == (3, "tpe")
     assert search.space == {"optimizer.lr": "loguniform(0.1, 1.0)", "norm.kind": ("batch", "none")}

@@ -43,6 +43,7 @@ def test_several_keys_and_single_values():
         {"init.scale": 1, "norm": True},
         {"init.scale": "1", "norm.kind": "batch"},
         {"norm.kind": ["batch"], "init.scale": np.float64(1)},
+        {"norm": ["on"], "init.scale": [1]},
     ):
         kept = keep_only(results, only)
         assert [dict(cell.values) for cell in kept.cells] == [
