@@ -85,7 +85,7 @@ def _picked(
     "--title",
     metavar="TEXT",
     show_default="the name in the config",
-    help="What stands over the picture; nothing does if it is empty.",
+    help="What stands over the picture or text; nothing does if it is empty.",
 )
 @click.option(
     "--format",
@@ -133,7 +133,7 @@ def command(
         then = f"{owner} trains on" if owner else "to go on, give their command again"
         say(f"{finished} of {total} runs are finished; {then}")
     if text:
-        print_text(results, **shown)
+        print_text(results, title, **shown)
         return
     for path in draw(results, formats, output, **shown):
         click.echo(path)

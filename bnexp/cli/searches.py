@@ -146,14 +146,25 @@ def finish_search(results: SearchResults, *, as_json: bool) -> None:
 
 
 def print_text(
-    results: Results, *, y: Sequence[str] = (), panel: str | None = None, arm: str | None = None
+    results: Results,
+    title: str | None = None,
+    *,
+    y: Sequence[str] = (),
+    panel: str | None = None,
+    arm: str | None = None,
 ) -> None:
-    """Print the grid of a sweep, or the best trials of a search."""
+    """Print the grid of a sweep, headed by its name, or the best trials of a search.
+
+    Over those stands the ``title`` alone, if there is one: the name says nothing of a table.
+    """
     if isinstance(results, SearchResults):
         from bnexp.plots.choose import choose_search_metric
 
         refuse_choice(results, panel, arm)
-        print_best(results, choose_search_metric(results, y))
+        metric = choose_search_metric(results, y)
+        if title and title.strip():
+            click.echo(" ".join(title.split()))
+        print_best(results, metric)
     else:
         click.echo(grid_text(results, y=y, panel=panel, arm=arm))
 

@@ -269,10 +269,14 @@ def test_plot_draws_only_some_cells(call, pair):
 def test_plot_under_another_title(call, pair):
     ended = call("plot", "--text", "--title", "On and off")
     assert ended.stdout.startswith("On and off, running accuracy")
+    assert call("plot", "--text", "--title", "").stdout.startswith("running accuracy")
     call("plot", "--output", "name.svg")
     for title, same in (("pair", True), ("On and off", False), ("", False)):
         assert call("plot", "--title", title, "--output", "title.svg").code == 0
         assert (Path("title.svg").read_bytes() == Path("name.svg").read_bytes()) is same
+    folder = call("run", "tiny.yaml").stdout.splitlines()[1]
+    ended = call("plot", folder, "--text", "--title", "One run")
+    assert ended.stdout.startswith("One run, running accuracy")
 
 
 def test_plot_as_text(call, pair):

@@ -180,6 +180,9 @@ def test_plot_draws_a_search_again(search, call):
     text = call("plot", "out", "--text").stdout
     assert text.startswith("rank  trial")
     assert "pruned at epoch" in text
+    titled = call("plot", "out", "--text", "--title", "What a hunt\n found").stdout
+    assert titled == f"What a hunt found\n{text}"
+    assert call("plot", "out", "--text", "--title", " ").stdout == text
     for option in (("--panel", "optimizer.lr"), ("--arm", "norm.kind"), ("--only", "a=1")):
         for more in ((), ("--text",)):
             refused = call("plot", "out", *option, *more)
