@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from small_runs import make_run
 
+from bnexp.cli.plans import rough_seconds
 from bnexp.config import load_run
-from bnexp.plan import Stack, identify, step_seconds
+from bnexp.nn.layer import LARGE
+from bnexp.plan import Stack, cost, identify, step_seconds
 from bnexp.plan.cost import run_seconds
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
@@ -70,6 +72,44 @@ def test_training_examples_that_are_known_are_evaluated_without_the_first_layer(
     changed: dict[str, Any] = {"regularization__l2": 0.1}
     whole = seconds(evaluate__train="all", **changed) - seconds(evaluate__train="none", **changed)
     assert known < 0.7 * whole
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "overrides", "low", "high"),
+    [
+        # Measured: 0.69 to 0.79 of the time, the median 0.74.
+        ("cifar10-cnn", 1, "", 0.71, 0.77),
+        ("cifar10-cnn", 1, "norm=off", 0.71, 0.77),
+        ("cifar10-cnn", 1, "training.batch_size=32", 1, 1),
+        ("cifar10-cnn", 4, "training.batch_size=64", 0.71, 0.77),
+        ("fig6-18", 64, "", 1, 1),
+    ],
+)
+def test_two_threads_share_the_work_on_large_images(
+    name: str, count: int, overrides: str, low: float, high: float
+) -> None:
+    run = identify(load_run(CONFIGS / f"{name}.yaml", overrides=overrides.split()))
+    stack = Stack((run,) * count)
+    assert stack.seconds_on(1) == stack.seconds
+    assert low <= stack.seconds_on(2) / stack.seconds <= high
+    assert cost._LARGE == LARGE
+
+
+def test_a_plan_takes_as_long_as_it_will_with_the_cores_that_are_free(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stack = Stack((identify(load_run(CONFIGS / "cifar10-cnn.yaml")),))
+    alone, shared = stack.seconds, stack.seconds_on(2)
+    for cores, count, jobs, seconds in (
+        (2, 1, 2, shared),  # one that has nothing else to do helps
+        (2, 2, 2, alone),
+        (4, 2, 2, shared),
+        (2, 3, 1, 3 * shared),
+        (1, 1, 1, alone),
+    ):
+        monkeypatch.setattr("bnexp.environment.available_cores", lambda cores=cores: cores)
+        assert rough_seconds([stack] * count, jobs) == pytest.approx(seconds), (cores, count)
+        assert rough_seconds([stack], jobs, "dask") == alone
 
 
 def test_a_step_of_large_images_is_long_and_one_of_fig6_18_is_not() -> None:

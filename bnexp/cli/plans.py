@@ -11,7 +11,7 @@ import click
 
 from bnexp.config import Config, network_spec, steps_per_epoch, total_steps
 from bnexp.config.dump import dump_value
-from bnexp.environment import available_cores
+from bnexp.environment import available_cores, threads_for
 from bnexp.plan import Plan, Stack, cut_stacks, plan_sweep, run_multiply_adds
 from bnexp.store.contents import Contents, read_contents
 from bnexp.store.find import folder_for, refuse_other_question
@@ -20,7 +20,7 @@ from bnexp.store.results import Results, make_results
 _MOST_VALUES = 20
 
 
-def plan_facts(plan: Plan, jobs: int) -> dict[str, Any]:
+def plan_facts(plan: Plan, jobs: int, engine: str | None = None) -> dict[str, Any]:
     """Return the plan in numbers; where runs differ, ``[smallest, largest]``."""
     stacks = cut_stacks(plan.runs.values(), jobs=jobs)
     configs = plan.kinds
@@ -34,7 +34,7 @@ def plan_facts(plan: Plan, jobs: int) -> dict[str, Any]:
         "steps_per_epoch": _range(map(steps_per_epoch, configs.values())),
         "steps": _range(map(total_steps, configs.values())),
         "multiply_adds": sum(costs[run.stack_key] for run in plan.runs.values()),
-        "rough_seconds": round(rough_seconds(stacks, jobs), 1),
+        "rough_seconds": round(rough_seconds(stacks, jobs, engine), 1),
     }
 
 
@@ -44,7 +44,13 @@ def _range(numbers: Iterable[int]) -> int | list[int]:
 
 
 def print_plan(
-    config: Config, *, output: Path | None, jobs: int | None, fresh: bool, as_json: bool
+    config: Config,
+    *,
+    output: Path | None,
+    jobs: int | None,
+    engine: str | None,
+    fresh: bool,
+    as_json: bool,
 ) -> None:
     """Print what a sweep would do: its plan, its folder, and what is finished there.
 
@@ -52,7 +58,7 @@ def print_plan(
     """
     plan = plan_sweep(config)
     folder = output or folder_for(config, "sweep")
-    facts = plan_facts(plan, jobs or available_cores())
+    facts = plan_facts(plan, jobs or available_cores(), engine)
     facts |= {"folder": str(folder), "finished": 0 if fresh else _count_finished(folder, plan)}
     if as_json:
         click.echo(json.dumps(facts, indent=2))
@@ -92,11 +98,15 @@ def _values(values: Sequence[Any]) -> str:
     return ", ".join([*shown[:_MOST_VALUES], *more])
 
 
-def rough_seconds(stacks: Sequence[Stack], jobs: int) -> float:
-    """Estimate the time when ``jobs`` workers take the stacks in order."""
+def rough_seconds(stacks: Sequence[Stack], jobs: int, engine: str | None = None) -> float:
+    """Estimate the time when ``jobs`` workers take the stacks in order.
+
+    Where a core is free for each they have a second thread, but for those of a Dask cluster.
+    """
     workers = [0.0] * min(jobs, len(stacks))
+    threads = 1 if engine == "dask" else threads_for(len(workers))
     for stack in stacks:
-        workers[workers.index(min(workers))] += stack.seconds
+        workers[workers.index(min(workers))] += stack.seconds_on(threads)
     return max(workers)
 
 

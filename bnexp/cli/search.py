@@ -56,7 +56,7 @@ def command(config: Path, as_json: bool, dry_run: bool, **options: Any) -> None:
     for note in note_search(loaded):
         say(f"note: {note}")
     if dry_run:
-        where = {name: options[name] for name in ("output", "jobs", "fresh")}
+        where = {name: options[name] for name in ("output", "jobs", "engine", "fresh")}
         print_search_plan(loaded, **where, as_json=as_json)
         return
     from bnexp.api import search

@@ -56,7 +56,13 @@ def note_search(config: Config) -> Iterator[str]:
 
 
 def print_search_plan(
-    config: Config, *, output: Path | None, jobs: int | None, fresh: bool, as_json: bool
+    config: Config,
+    *,
+    output: Path | None,
+    jobs: int | None,
+    engine: str | None,
+    fresh: bool,
+    as_json: bool,
 ) -> None:
     """Print what a search would do: ranges, trials, work, folder, and what is finished there.
 
@@ -69,7 +75,7 @@ def print_search_plan(
     if held and len(held.cells) > trial_count(config):  # a search does not forget trials
         search = config.search.model_copy(update={"trials": len(held.cells)})
         config = config.model_copy(update={"search": search})
-    facts = search_facts(config, jobs or available_cores())
+    facts = search_facts(config, jobs or available_cores(), engine)
     trials = {cell.run for cell in held.cells} & held.runs.keys() if held else set()
     ended = sum(held.runs[run].status != "failed" for run in trials) if held else 0
     facts |= {"folder": str(folder), "finished": min(ended, facts["runs"])}
@@ -81,7 +87,7 @@ def print_search_plan(
     click.echo(f"{facts['finished']} of {facts['runs']} runs finished in {folder}")
 
 
-def search_facts(config: Config, jobs: int) -> dict[str, Any]:
+def search_facts(config: Config, jobs: int, engine: str | None = None) -> dict[str, Any]:
     """Return the plan of a search in numbers: its trials, and the report on the best.
 
     For ``tpe``, whose trials follow from results, random ones stand in their place. What halving
@@ -90,16 +96,16 @@ def search_facts(config: Config, jobs: int) -> dict[str, Any]:
     count, rungs = trial_count(config), rung_epochs(config)
     plan = plan_search(config, draw_values(config, count))
     check_ends(plan.config)
-    facts = {"trials": count, "sampler": config.search.sampler, **plan_facts(plan, jobs)}
-    facts |= {"rungs": list(rungs), **_work(plan_stages(plan), jobs)}
+    facts = {"trials": count, "sampler": config.search.sampler, **plan_facts(plan, jobs, engine)}
+    facts |= {"rungs": list(rungs), **_work(plan_stages(plan), jobs, engine)}
     if rungs:
-        facts["without_halving"] = _work(plan_stages(plan, prune=False), jobs)
+        facts["without_halving"] = _work(plan_stages(plan, prune=False), jobs, engine)
     return facts
 
 
-def _work(stages: Sequence[Stage], jobs: int) -> dict[str, Any]:
+def _work(stages: Sequence[Stage], jobs: int, engine: str | None) -> dict[str, Any]:
     """Return in numbers what is trained in stages, each of which waits for the one before."""
-    seconds = sum(rough_seconds(stage.stacks(jobs), jobs) for stage in stages)
+    seconds = sum(rough_seconds(stage.stacks(jobs), jobs, engine) for stage in stages)
     return {
         "all_epochs": sum(stage.epochs for stage in stages),
         "all_steps": sum(stage.steps for stage in stages),

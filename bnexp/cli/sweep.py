@@ -55,7 +55,7 @@ def command(config: Path | None, as_json: bool, dry_run: bool, **options: Any) -
         more = "; `bnexp search` draws from its ranges" if loaded.search.space else ""
         say(f"note: this config sweeps nothing; name what to vary with --axis or --weights{more}")
     if dry_run:
-        where = {name: options[name] for name in ("output", "jobs", "fresh")}
+        where = {name: options[name] for name in ("output", "jobs", "engine", "fresh")}
         print_plan(loaded, **where, as_json=as_json)
         return
     from bnexp.api import sweep

@@ -9,7 +9,7 @@ import math
 
 from bnexp.config.network import network_spec, total_steps, train_size
 from bnexp.config.schema import Config
-from bnexp.describe import BATCH_NORMS, Conv, Dense, Flatten, NetworkSpec, Norm
+from bnexp.describe import BATCH_NORMS, Conv, Dense, Flatten, Layer, NetworkSpec, Norm
 from bnexp.plan.evaluations import evaluations, in_evaluation_mode
 from bnexp.plan.forms import knows_examples
 
@@ -22,6 +22,9 @@ _PASSED = 1.8e-9
 _UPDATED = 5e-10
 #: and for a layer of a whole stack in one step, beside what it computes.
 _LAYER = 1.3e-5
+#: Numbers of a layer of images, in the whole stack, from which on ``nn`` shares it among threads,
+#: and how much of the time of one thread it takes on two.
+_LARGE, _ON_TWO = 2**19, 0.73
 #: Arrays as large as the parameters that each update rule keeps beside them and their gradients.
 _MOMENTS = {"sgd": 0, "adagrad": 1, "rmsprop": 1, "adam": 2}
 
@@ -59,6 +62,17 @@ def step_seconds(config: Config) -> float:
     return _update_seconds(config) + layers_seconds(config)
 
 
+def share_on_two_threads(config: Config, count: int) -> float:
+    """Return how much of the time of one thread a stack of ``count`` runs takes on two."""
+    spec, batch = network_spec(config), config.training.batch_size
+    shared = 0.0
+    for layer in spec.layers:
+        numbers = count * batch * max(math.prod(layer.shape), math.prod(layer.out_shape))
+        if len(layer.out_shape) == 3 and numbers >= _LARGE:
+            shared += _update_of(layer, is_first=layer is spec.weighted[0])
+    return 1 - (1 - _ON_TWO) * batch * shared / _update_seconds(config)
+
+
 def _evaluated(config: Config) -> tuple[int, int]:
     """Return how many examples a run evaluates in all: of those it trains on, and others."""
     asked, size = evaluations(config), train_size(config)
@@ -90,6 +104,13 @@ def _update_seconds(config: Config) -> float:
     return config.training.batch_size * (products + _passed(spec)) + updated
 
 
+def _update_of(layer: Layer, *, is_first: bool) -> float:
+    """Return what a layer takes for one example of an update, forth and back."""
+    if isinstance(layer, Dense | Conv):
+        return (2 if is_first else 3) * _forth(layer)
+    return _passed_by(layer)
+
+
 def _forth(layer: Dense | Conv) -> float:
     """Return what the products of a layer take for one example, one way."""
     return layer.multiply_adds * (_CONV if isinstance(layer, Conv) else _DENSE)
@@ -97,5 +118,8 @@ def _forth(layer: Dense | Conv) -> float:
 
 def _passed(spec: NetworkSpec) -> float:
     """Return what the layers without weights take for one example, forth and back."""
-    working = [la for la in spec.layers if not isinstance(la, Dense | Conv | Flatten)]
-    return sum(math.prod(layer.shape) for layer in working) * _PASSED
+    return sum(_passed_by(layer) for layer in spec.layers if not isinstance(layer, Dense | Conv))
+
+
+def _passed_by(layer: Layer) -> float:
+    return 0 if isinstance(layer, Flatten) else math.prod(layer.shape) * _PASSED

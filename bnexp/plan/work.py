@@ -9,7 +9,7 @@ from typing import Any
 
 from bnexp.config.network import total_steps
 from bnexp.config.schema import Config
-from bnexp.plan.cost import layers_seconds, run_seconds
+from bnexp.plan.cost import layers_seconds, run_seconds, share_on_two_threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +70,9 @@ class Stack:
         share = max(0, end - self.start_epoch) / config.training.epochs
         layers = total_steps(config) * layers_seconds(config)
         return share * (len(self.runs) * run_seconds(config) + layers)
+
+    def seconds_on(self, threads: int) -> float:
+        """Return the estimate for one thread, or for two, which share the work on large images."""
+        if threads == 1:
+            return self.seconds
+        return self.seconds * share_on_two_threads(self.runs[0].config, len(self.runs))

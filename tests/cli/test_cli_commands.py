@@ -318,6 +318,26 @@ def test_json_is_all_that_stdout_holds(line, call, pair):
     assert ended.stdout == json.dumps(ended.json, indent=2) + "\n"
 
 
+@pytest.mark.parametrize(
+    "command", ["sweep images.yaml --axis norm=on", "search images.yaml --trials 1"]
+)
+def test_a_dry_run_counts_on_the_threads_that_will_be_there(command, call, monkeypatch):
+    Path("images.yaml").write_text(
+        "data: {name: cifar10, validation: 0.1}\n"
+        "network: {layers: [conv 8, conv 8]}\n"
+        "training: {batch_size: 250}\n"
+        "search: {space: {optimizer.lr: [0.1]}}\n"
+    )
+
+    def seconds(cores, *engine):
+        monkeypatch.setattr("bnexp.environment.available_cores", lambda: cores)
+        ended = call(*command.split(), "--jobs", "1", "--dry-run", "--json", *engine)
+        return ended.json["rough_seconds"]
+
+    assert seconds(2) < 0.8 * seconds(1)
+    assert seconds(2, "--engine", "dask") == seconds(1)
+
+
 def test_check_shows_a_network_of_images_as_a_table(call):
     Path("cnn.yaml").write_text(
         "data: {name: cifar10}\n"
