@@ -128,7 +128,7 @@ def _hear(
     elif isinstance(event, HandedOver):
         worker.stack = _without(stack, set(event.runs))
         given = _without(stack, {run.id for run in worker.stack.runs})
-        waiting.append((replace(given, start_epoch=event.epoch), 0))
+        waiting.append((replace(given, start_epoch=event.epoch), worker.tries))
         return
     yield event
 

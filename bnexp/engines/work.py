@@ -22,7 +22,7 @@ from bnexp.engines.base import (
 )
 from bnexp.engines.shelf import DataShelf
 from bnexp.environment import fingerprint
-from bnexp.errors import BnexpError
+from bnexp.errors import BnexpError, OutputError
 from bnexp.plan.work import Run, Stack
 from bnexp.records import RunResult, RunState
 from bnexp.store.checkpoints import read_states, write_states
@@ -45,6 +45,10 @@ class Keeper(Protocol):
         """Keep the states of runs that are at the same epoch."""
         ...
 
+    def pass_on(self, states: Mapping[str, RunState]) -> bool:
+        """Keep states for another worker to go on from; return whether it will have them."""
+        ...
+
 
 class FolderKeeper:
     """Checkpoints in a folder; see ``store.checkpoints``."""
@@ -60,6 +64,14 @@ class FolderKeeper:
         """See ``Keeper``. Raises OutputError."""
         write_states(self.folder, states)
 
+    def pass_on(self, states: Mapping[str, RunState]) -> bool:
+        """See ``Keeper``. A folder that cannot be written is no error: the runs can stay."""
+        try:
+            self.write(states)
+        except OutputError:
+            return False
+        return True
+
 
 def work_on(
     stack: Stack,
@@ -71,9 +83,9 @@ def work_on(
     """Train a stack from its checkpoint, if any, and keep one as it goes.
 
     Checkpoints are the ``keeper``'s, or in the workplace's folder. Asked to share, it lets half of
-    its runs go, if enough is left to do; a single one takes a thread more. Whatever goes wrong in
-    training ends the stack's remaining runs as failed; only what bnexp expects (a dataset that
-    cannot be read, a folder that cannot be written) is raised.
+    its runs go, if enough is left to do and the keeper can pass them on; a single one takes a
+    thread more. Whatever goes wrong in training ends the stack's remaining runs as failed; only
+    what bnexp expects (a dataset that cannot be read, a folder that cannot be written) is raised.
     """
     stack = stack.made()
     remaining = {run.id: run for run in stack.runs}
@@ -135,6 +147,11 @@ def _train_together(
             shelf.verify(stack.runs[0], workplace)
             keeper.write(states)
 
+    def pass_on(states: Mapping[str, RunState]) -> bool:
+        shelf.verify(stack.runs[0], workplace)
+        return keeper is not None and keeper.pass_on(states)
+
+    can_share = keeper is not None
     saved = began = time.monotonic()
     stop, share = flags.stop, flags.share
     going = {run.id: states[run.id] for run in stack.runs if run.id in states}
@@ -165,17 +182,24 @@ def _train_together(
             left = (stack.pause or stack.runs[0].config.training.epochs) - end.epoch
             if len(end.active) == 1:
                 end.use_threads(workplace.threads + workplace.more_threads)
-            elif keeper and left * (time.monotonic() - began) > _WORTH_SHARING:
-                yield _hand_over(end, keep)
+            elif can_share and left * (time.monotonic() - began) > _WORTH_SHARING:
+                handed_over = _hand_over(end, pass_on)
+                if handed_over:
+                    yield handed_over
+                # Who has nothing to do asks again and again; what failed is not tried each time.
+                can_share = handed_over is not None
         began = time.monotonic()
     yield from _pauses(stack, going)
 
 
-def _hand_over(end: EpochEnd, keep: Callable[[Mapping[str, RunState]], None]) -> HandedOver:
-    """Let the last half of the runs go, by way of a checkpoint."""
+def _hand_over(
+    end: EpochEnd, pass_on: Callable[[Mapping[str, RunState]], bool]
+) -> HandedOver | None:
+    """Let the last half of the runs go, by way of a checkpoint; None where there can be none."""
     runs = end.active[(len(end.active) + 1) // 2 :]
     states = end.states()
-    keep({run: states[run] for run in runs})
+    if not pass_on({run: states[run] for run in runs}):
+        return None
     end.let_go(runs)
     return HandedOver(runs, end.epoch)
 

@@ -13,12 +13,17 @@ from typing import Any
 import pytest
 from sweeps import make_plan
 
+from bnexp.config.network import facts_of
 from bnexp.engines.base import Event, HandedOver, Trouble, Workplace
 from bnexp.engines.dask import session as sessions
+from bnexp.engines.dask.books import Books, Work
 from bnexp.engines.dask.desk import Desk
 from bnexp.engines.dask.session import News, Request, Session
 from bnexp.engines.dask.slots import Slots
+from bnexp.engines.dask.travel import pack
 from bnexp.plan import Stack
+from bnexp.records import RunState
+from bnexp.store.checkpoints import write_states
 
 AXES = {"init.scale": [1.0, 0.5, 0.1, 0.05]}
 
@@ -111,6 +116,10 @@ def given(request: Request) -> list[str] | None:
     """The runs of a request's answer, None for no more. Raises queue.Empty without one."""
     task = request.answer.get_nowait()
     return [run.id for run in task.stack.runs] if task else None
+
+
+def state(epoch: int) -> RunState:
+    return RunState(epoch=epoch, arrays={}, records=(), seconds=0.0, fingerprint=())
 
 
 def ids(stack: Stack) -> list[str]:
@@ -227,14 +236,43 @@ def test_who_has_nothing_to_do_waits_for_what_another_lets_go(world: World) -> N
         assert len(asked) == 1
         (_, whole) = next(item for item in world.desk.books.out.items() if item[0][1] == asked[0])
         kept, let_go = ids(whole.stack)
-        world.session.post(News(asked[0], event=HandedOver((let_go,), 1)), rings=True)
+        states = {let_go: state(1)}
+        news = News(asked[0], event=HandedOver((let_go,), 1), states=states)
+        world.session.post(news, rings=True)
         await world.ring()
-        assert given(idle) == [let_go]
+        task = idle.answer.get_nowait()
+        assert task and [run.id for run in task.stack.runs] == [let_go]
+        assert task.states == states
         assert ids(world.desk.books.out["here", asked[0]].stack) == [kept]
 
     play(world, scene)
     assert not world.desk.idle
     assert world.client.called.count("share") == 1
+
+
+def test_runs_that_are_handed_over_were_tried_as_often_as_their_stack() -> None:
+    runs = tuple(make_plan(AXES).runs.values())
+    books = Books([])
+    books.out["here", "one"] = Work(Stack(runs), tries=1)
+    states = {run.id: state(4) for run in runs[2:]}
+    books.let_go(("here", "one"), HandedOver(tuple(states), 4), states)
+    assert books.out["here", "one"] == Work(Stack(runs[:2]), tries=1)
+    assert list(books.waiting) == [Work(Stack(runs[2:], start_epoch=4), 1, states)]
+
+
+def test_a_stack_is_sent_with_the_later_of_two_states(tmp_path: Path) -> None:
+    plan = make_plan(AXES)
+    first, second, third, _ = plan.runs
+    write_states(tmp_path, {first: state(3), second: state(3)})
+    handed_over = {first: state(2), second: state(4), third: state(1), "another": state(9)}
+    work = Work(Stack(tuple(plan.runs.values())), 0, handed_over)
+    facts = facts_of(work.stack.runs[0].config.data)
+    task = pack(work, Workplace(checkpoints=tmp_path), facts)
+    assert {run: state.epoch for run, state in task.states.items()} == {
+        first: 3,
+        second: 4,
+        third: 1,
+    }
 
 
 def test_who_waits_in_vain_is_free_for_other_work(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+import gc
 import os
 import signal
 import socket
@@ -8,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +23,8 @@ from bnexp.config.network import facts_of
 from bnexp.engines import EngineChoice, Event, InlineEngine, Progress, RunEnded, Trouble
 from bnexp.engines.base import Workplace
 from bnexp.engines.choose import open_engine
-from bnexp.errors import ClusterError, ConfigError, DatasetError, ResultsError
+from bnexp.engines.dask import engine
+from bnexp.errors import ClusterError, ConfigError, DatasetError, OutputError, ResultsError
 from bnexp.plan import Stack
 from bnexp.records import RunResult
 from bnexp.store.checkpoints import read_epochs, read_states
@@ -122,6 +126,39 @@ def test_a_worker_with_nothing_to_do_takes_half_of_the_others_runs(
     results = train(stacks, cluster.address, watch, workplace=Workplace(checkpoints=tmp_path))
     assert {4, 2} <= set(active)
     assert bits(results) == bits(inline(stacks))
+
+
+def test_runs_go_to_another_worker_where_no_checkpoint_can_be_written(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    long = make_plan({"init.scale": [1.0, 0.5, 0.25, 0.1]}, training__epochs=400)
+    stacks = [*stacks_of(long, 4), *stacks_of(make_plan(training__epochs=1))]
+    ends: list[Progress] = []
+
+    def watch(event: Event) -> None:
+        if isinstance(event, Progress):
+            ends.append(event)
+
+    workplace = Workplace(checkpoints=tmp_path / "file" / "none", checkpoint_seconds=1000)
+    results = train(stacks, cluster.address, watch, workplace=workplace)
+    assert {4, 2} <= {end.active for end in ends}
+    assert [end.epoch for end in ends].count(1) == len(stacks)  # nobody began again
+    assert bits(results) == bits(inline(stacks))
+    with pytest.raises(OutputError, match="cannot be written"):
+        train(stacks, cluster.address, workplace=replace(workplace, checkpoint_seconds=0))
+
+
+def test_what_dask_leaves_unfinished_is_no_news(caplog: pytest.LogCaptureFixture) -> None:
+    loop = engine._Loop()
+
+    async def fail() -> None:
+        asyncio.get_running_loop().create_future().set_exception(TimeoutError("Timeout"))
+
+    loop.wait(fail())
+    gc.collect()
+    loop.close()
+    assert not caplog.records
 
 
 def test_a_killed_worker_costs_nothing_but_time(

@@ -67,9 +67,12 @@ def test_states_are_replaced_by_later_ones_of_the_same_runs_only(session: Sessio
     given, kept, later = (
         dict.fromkeys(runs, state(n)) for n, runs in enumerate(("ab", "cd", "cd"))
     )
+    handed_over = News("request", event=HandedOver(("c",), 0), states={"c": state(0)})
+    session.post(handed_over)
     for states in (given, kept, later):
         session.post(News("request", states=states))
-    assert [news.states for news in session.collect(session.name, 0)] == [given, later]
+    found = session.collect(session.name, 0)
+    assert [news.states for news in found] == [handed_over.states, given, later]
 
 
 @pytest.mark.parametrize(

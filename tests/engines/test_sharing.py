@@ -7,8 +7,10 @@ import os
 import queue
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,14 +20,16 @@ from bnexp.engines import Event, InlineEngine, LocalEngine, Progress, RunEnded
 from bnexp.engines import work as engines_work
 from bnexp.engines.base import Flags, HandedOver, Workplace
 from bnexp.engines.crew import Worker
-from bnexp.engines.messages import SHARE
+from bnexp.engines.local import _hear
+from bnexp.engines.messages import SHARE, encode_event
 from bnexp.engines.shelf import DataShelf
 from bnexp.engines.work import work_on
 from bnexp.engines.worker import _listen
+from bnexp.errors import OutputError
 from bnexp.nn.threads import Threads
 from bnexp.plan import Plan, Stack
-from bnexp.records import RunResult
-from bnexp.store.checkpoints import read_states
+from bnexp.records import RunResult, RunState
+from bnexp.store.checkpoints import read_states, write_states
 
 #: Five runs, one of which diverges at once; much that may differ inside a stack differs.
 AXES: dict[str, Any] = {"optimizer.lr": [0.05, 1e300, 0.2, 0.1, 0.02]}
@@ -111,6 +115,34 @@ def test_little_that_is_left_and_a_single_run_are_not_shared(
     assert work(single, tmp_path, {1, 2, 3})[1] == []
     monkeypatch.setattr(engines_work, "_WORTH_SHARING", 1000.0)
     assert work(Stack(tuple(plan.runs.values())), tmp_path / "b", {1, 2, 3})[1] == []
+
+
+@pytest.fixture
+def no_folder(tmp_path: Path) -> Path:
+    """A folder that can be neither made nor written to, whoever tries."""
+    (tmp_path / "file").touch()
+    return tmp_path / "file" / "checkpoints"
+
+
+def test_where_no_checkpoint_can_be_written_all_runs_stay(
+    no_folder: Path, eager: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts: list[int] = []
+
+    def note(folder: Path, states: Mapping[str, RunState]) -> None:
+        attempts.append(len(states))
+        write_states(folder, states)
+
+    monkeypatch.setattr(engines_work, "write_states", note)
+    plan = make_plan(AXES, **CHANGES)
+    stack = Stack(tuple(plan.runs.values()))
+    results, given = work(stack, no_folder, {1, 2, 3, 4})
+    assert given == []
+    assert bits(results) == bits(whole(plan))
+    assert attempts == [2]  # asked for again, it is not tried again
+    workplace = Workplace(checkpoints=no_folder, checkpoint_seconds=0)
+    with pytest.raises(OutputError, match="cannot be written"):
+        list(work_on(stack, workplace, DataShelf(), Flags()))
 
 
 def test_a_request_belongs_to_the_task_that_came_before_it(
@@ -215,6 +247,15 @@ def test_a_worker_with_nothing_to_do_takes_half_of_the_others_runs(
     assert half.start_epoch > 0
 
 
+def test_a_sweep_that_needs_no_checkpoint_needs_none_to_share(
+    no_folder: Path, given: list[Stack], eager_workers: None
+) -> None:
+    plan, stacks = uneven(epochs=200)
+    results = train_until(stacks, no_folder, lambda _: False)
+    assert given == stacks
+    assert bits({run: results[run] for run in plan.runs}) == bits(whole(plan))
+
+
 def test_shared_stacks_give_the_same_bits_even_when_their_workers_die(
     tmp_path: Path, given: list[Stack], eager_workers: None
 ) -> None:
@@ -231,3 +272,13 @@ def test_shared_stacks_give_the_same_bits_even_when_their_workers_die(
     results = train_until(stacks, tmp_path / "c", kill)
     assert killed
     assert bits({run: results[run] for run in plan.runs}) == bits(whole(plan))
+
+
+def test_runs_that_are_handed_over_were_tried_as_often_as_their_stack() -> None:
+    _, (stack, _) = uneven(epochs=3)
+    half = tuple(run.id for run in stack.runs[2:])
+    worker: Any = SimpleNamespace(stack=stack, tries=1)
+    waiting: deque[tuple[Stack, int]] = deque()
+    assert list(_hear(worker, encode_event(HandedOver(half, 2)), waiting)) == []
+    assert waiting == deque([(Stack(stack.runs[2:], start_epoch=2), 1)])
+    assert worker.stack == Stack(stack.runs[:2])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from bnexp.engines.base import HandedOver
 from bnexp.plan.work import Stack
+from bnexp.records import RunState
 
 #: A worker's address, and the name of the request that was answered with a stack.
 Key = tuple[str, str]
@@ -15,10 +16,11 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True)
 class Work:
-    """A stack, and how often it was begun before."""
+    """A stack, how often it was begun before, and states of runs that were handed over."""
 
     stack: Stack
     tries: int = 0
+    states: Mapping[str, RunState] = field(default_factory=dict)
 
     def without(self, ended: Collection[str]) -> Work:
         """Leave out the runs that have ended."""
@@ -75,14 +77,17 @@ class Books:
         work = self.out.pop(key, None)
         return work.without(self._ended) if work else None
 
-    def let_go(self, key: Key, event: HandedOver) -> None:
-        """Have runs wait that a stack has let go of."""
+    def let_go(self, key: Key, event: HandedOver, states: Mapping[str, RunState]) -> None:
+        """Have runs wait that a stack has let go of.
+
+        Their ``states`` stay here: to share work is no reason to write a checkpoint.
+        """
         whole = self.out.get(key)
         if whole is None:
             return
         self.out[key] = whole.without(event.runs)
         kept = {run.id for run in self.out[key].stack.runs}
-        self.waiting.append(replace(whole.without(kept).at(event.epoch), tries=0))
+        self.waiting.append(replace(whole.without(kept).at(event.epoch), states=states))
 
     def note(self, key: Key, epoch: int) -> None:
         """Note how far a stack has got."""

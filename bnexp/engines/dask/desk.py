@@ -134,6 +134,9 @@ class Desk:
             await self._answer(address, news.asked)
         elif news.error:
             raise of_worker(decode_error(news.error), address)
+        elif isinstance(event, HandedOver):
+            self.books.let_go(key, event, news.states or {})
+            await self._offer()
         elif news.states:
             if self.workplace.checkpoints:
                 write_states(self.workplace.checkpoints, news.states)
@@ -141,9 +144,6 @@ class Desk:
             self._take_back(key, "a worker gave a stack back")
         elif isinstance(event, RunEnded):
             self._end(event)
-        elif isinstance(event, HandedOver):
-            self.books.let_go(key, event)
-            await self._offer()
         elif event:
             if isinstance(event, Progress):
                 self.books.note(key, event.epoch)
@@ -168,7 +168,7 @@ class Desk:
         work = None if self.is_halted or self._is_over else self.books.take_out(key)
         if work is None:
             return None
-        return pack(work.stack, self.workplace, facts_of(work.stack.runs[0].config.data))
+        return pack(work, self.workplace, facts_of(work.stack.runs[0].config.data))
 
     def miss(self, address: str, request: str) -> None:
         """See ``Ears``."""
@@ -213,7 +213,7 @@ class Desk:
     async def _ask_to_share(self) -> bool:
         """Ask the busiest worker to let go of some of its runs: another has nothing to do."""
         key = self.books.busiest()
-        if key is None or self.books.waiting or self.is_halted or not self.workplace.checkpoints:
+        if key is None or self.books.waiting or self.is_halted:
             return False
         with contextlib.suppress(*FAILED_CALL):  # who is gone will be missed
             await self.mail.call(key[0], remote.share, self.topic, key[1])

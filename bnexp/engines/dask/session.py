@@ -10,7 +10,7 @@ import queue
 import threading
 import uuid
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -64,6 +64,10 @@ class News:
     error: Mapping[str, Any] | None = None
     is_through: bool = False
 
+    def is_replaced_by(self, newer: Collection[str]) -> bool:
+        """Whether this is but a checkpoint, of runs for which there is a newer one."""
+        return bool(self.states) and not self.event and set(newer) >= set(self.states or ())
+
 
 @dataclass
 class Request:
@@ -110,7 +114,7 @@ class Session:
         with self._guard:
             if news.states is not None:
                 newer = news.states.keys()
-                kept = [old for old in self._news if not old.states or old.states.keys() - newer]
+                kept = [old for old in self._news if not old.is_replaced_by(newer)]
                 self._news = deque(kept)
             self._count += 1
             self._news.append(replace(news, number=self._count))

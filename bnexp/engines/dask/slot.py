@@ -116,7 +116,10 @@ def _train(session: Session, name: str, request: Request, task: Task) -> None:
     try:
         place = _here(task.workplace)
         for event in work_on(task.stack, place, session.shelf, request.flags, keeper):
-            session.post(News(name, event=event), rings=isinstance(event, HandedOver))
+            if isinstance(event, HandedOver):
+                session.post(News(name, event=event, states=keeper.passed_on), rings=True)
+            else:
+                session.post(News(name, event=event))
     except BnexpError as error:
         session.post(News(name, error=encode_error(error)))
 
@@ -128,6 +131,7 @@ class _Keeper:
         self.session = session
         self.request = request
         self.states = states
+        self.passed_on: Mapping[str, RunState] = {}
 
     def read(self, runs: Collection[str]) -> dict[str, RunState]:
         """Return what came with the stack."""
@@ -136,6 +140,11 @@ class _Keeper:
     def write(self, states: Mapping[str, RunState]) -> None:
         """Post the states to the driver."""
         self.session.post(News(self.request, states=states))
+
+    def pass_on(self, states: Mapping[str, RunState]) -> bool:
+        """Let the states go with the news of the hand-over."""
+        self.passed_on = states
+        return True
 
 
 def _here(workplace: Workplace) -> Workplace:

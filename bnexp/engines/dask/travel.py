@@ -7,18 +7,23 @@ from pathlib import Path
 
 from bnexp.describe import DatasetFacts
 from bnexp.engines.base import Workplace
+from bnexp.engines.dask.books import Work
 from bnexp.engines.dask.session import Task
 from bnexp.environment import fingerprint
 from bnexp.errors import BnexpError, ClusterError, ConfigError, ResultsError
-from bnexp.plan.work import Run, Stack
+from bnexp.plan.work import Run
 from bnexp.store.checkpoints import read_states
 from bnexp.version import __version__
 
 
-def pack(stack: Stack, workplace: Workplace, facts: DatasetFacts) -> Task:
-    """Return a stack as it is sent to a worker: with its checkpoints, and what its data must be."""
-    folder = workplace.checkpoints
-    states = read_states(folder, [run.id for run in stack.runs]) if folder else {}
+def pack(work: Work, workplace: Workplace, facts: DatasetFacts) -> Task:
+    """Return a stack as it is sent to a worker: with its latest states, and its data's facts."""
+    stack, folder = work.stack, workplace.checkpoints
+    ids = [run.id for run in stack.runs]
+    states = read_states(folder, ids) if folder else {}
+    for run in work.states.keys() & ids:
+        if run not in states or states[run].epoch < work.states[run].epoch:
+            states[run] = work.states[run]
     runs = tuple(anywhere(run) for run in stack.made().runs)
     # The worker verifies its own files.
     place = replace(workplace, checkpoints=None, verified=True)
