@@ -17,9 +17,9 @@ from bnexp.config.network import facts_of
 from bnexp.engines.base import Event, HandedOver, Trouble, Workplace
 from bnexp.engines.dask import session as sessions
 from bnexp.engines.dask.books import Books, Work
-from bnexp.engines.dask.desk import Desk
 from bnexp.engines.dask.session import News, Request, Session
 from bnexp.engines.dask.slots import Slots
+from bnexp.engines.dask.sweep import Sweep
 from bnexp.engines.dask.travel import pack
 from bnexp.plan import Stack
 from bnexp.records import RunState
@@ -61,14 +61,15 @@ class FakeClient:
 
 
 class World:
-    """A desk, its client, and a worker's session."""
+    """A sweep, its desk and client, and a worker's session."""
 
     def __init__(self, stacks: Sequence[Stack], workplace: Workplace) -> None:
         client: Any = FakeClient()
         self.client = client
         self.told: list[Event] = []
-        self.desk = Desk(self.client, stacks, workplace, tell=self.told.append)
-        self.desk._fill_slots()
+        self.sweep = Sweep(client, stacks, workplace, tell=self.told.append)
+        self.desk = self.sweep.desk
+        self.desk.fill_slots()
         self.bells: list[tuple[str, ...]] = []
         self.restart()
 
@@ -87,11 +88,11 @@ class World:
         """Let the driver hear a bell, the last one if none is given, and do what it must."""
         self.desk.mail.ring((0, bell or self.bells[-1]))
         await asyncio.gather(*self.desk.mail._collections.values())
-        assert self.desk.failure is None
+        assert self.sweep.failure is None
 
     async def look(self) -> None:
         """Let the driver look for itself."""
-        await self.desk._look_at({"here": 1})
+        await self.sweep._look_at({"here": 1})
         await asyncio.gather(*self.desk.mail._collections.values())
 
 
@@ -313,7 +314,7 @@ def test_a_bell_after_the_sweep_is_not_answered() -> None:
     world = World([], Workplace())
 
     async def scene() -> None:
-        await world.desk.run()
+        await world.sweep.run()
         world.desk.mail.ring((0, ("here",)))
         assert not world.desk.mail._collections
 
@@ -323,7 +324,7 @@ def test_a_bell_after_the_sweep_is_not_answered() -> None:
 def test_a_sweep_ends_though_its_watch_missed_that_it_was_cancelled(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bnexp.engines.dask.desk._LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("bnexp.engines.dask.sweep._LOOK_SECONDS", 0.01)
     looks: list[asyncio.Event] = []
 
     async def wait_for(work: Any, seconds: float) -> Any:
@@ -336,12 +337,12 @@ def test_a_sweep_ends_though_its_watch_missed_that_it_was_cancelled(
         return await work
 
     async def scene() -> None:
-        sweep = asyncio.create_task(world.desk.run())
+        sweep = asyncio.create_task(world.sweep.run())
         while not looks:
             await asyncio.sleep(0.01)
         monkeypatch.setattr(asyncio, "wait_for", original)
         world.desk.books.waiting.clear()
-        world.desk._wake.set()
+        world.sweep._wake.set()
         done, _ = await asyncio.wait([sweep], timeout=5)
         assert done
         assert len(looks) == 1

@@ -164,7 +164,7 @@ def test_what_dask_leaves_unfinished_is_no_news(caplog: pytest.LogCaptureFixture
 def test_a_killed_worker_costs_nothing_but_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bnexp.engines.dask.desk._LOOK_SECONDS", 0.02)  # hears of epochs early
+    monkeypatch.setattr("bnexp.engines.dask.sweep._LOOK_SECONDS", 0.02)  # hears of epochs early
     plan = make_plan({"regularization.l2": [0.0, 0.01, 0.1, 42.0]}, training__epochs=150)
     stacks = stacks_of(plan, 4)
     whole = inline(stacks)
@@ -414,7 +414,7 @@ def test_waiting_for_workers_can_be_stopped() -> None:
 def test_a_scheduler_that_goes_away_ends_the_sweep_in_words(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("bnexp.engines.dask.desk._LOST_SECONDS", 1.0)
+    monkeypatch.setattr("bnexp.engines.dask.sweep._LOST_SECONDS", 1.0)
     stacks = stacks_of(make_plan({"init.scale": [1.0, 0.5]}, **LONG))
     with dask_cluster(1) as cluster:
         with pytest.raises(ClusterError, match="the scheduler of the Dask cluster is gone"):

@@ -1,6 +1,7 @@
 """The Dask engine: stacks trained by the workers of a dask.distributed cluster.
 
-``engine`` is what the driver sees and ``desk`` what goes on behind it, ``remote`` is what runs on
-the workers and ``shelf`` the data there, ``here`` makes a cluster on this machine where no address
-of one is given.
+On the driver's side ``engine`` is what others see, ``sweep`` one sweep on a cluster, ``desk`` what
+is handed out and heard in it, by ``mail`` and ``slots``. On a worker ``slot`` is what trains,
+``session`` what it has to say, ``shelf`` its data, and ``remote`` what the driver calls. ``here``
+makes a cluster on this machine where no address of one is given.
 """

@@ -19,8 +19,8 @@ from typing import Any, TypeVar
 from distributed import Client
 
 from bnexp.engines.base import Engine, Event, Workplace
-from bnexp.engines.dask.desk import Desk
 from bnexp.engines.dask.here import workers_here
+from bnexp.engines.dask.sweep import Sweep
 from bnexp.engines.inline import InlineEngine
 from bnexp.environment import available_cores
 from bnexp.errors import ClusterError
@@ -47,31 +47,33 @@ class DaskEngine:
     def train(self, stacks: Sequence[Stack], stop: threading.Event) -> Generator[Event, None, None]:
         """See ``Engine.train``. Raises, too, what ends a sweep on a cluster."""
         events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
-        desk = self._loop.wait(self._open(stacks, events))
-        sweep = self._loop.start(desk.run())
-        sweep.add_done_callback(lambda _: events.put(None))  # nobody waits for more
+        sweep = self._loop.wait(self._open(stacks, events))
+        running = self._loop.start(sweep.run())
+        running.add_done_callback(lambda _: events.put(None))  # nobody waits for more
         halt = threading.Event()
 
         def halt_once() -> None:
             if not halt.is_set():
                 halt.set()
-                self._loop.call(desk.halt)
+                self._loop.call(sweep.halt)
 
         try:
-            while not (sweep.done() and events.empty()):
+            while not (running.done() and events.empty()):
                 if stop.is_set():
                     halt_once()
                 with contextlib.suppress(queue.Empty):
                     if (event := events.get(timeout=_POLL_SECONDS)) is not None:
                         yield event
-            sweep.result()
+            running.result()
         finally:
             halt_once()
             with contextlib.suppress(Exception):
-                sweep.result()
+                running.result()
 
-    async def _open(self, stacks: Sequence[Stack], events: queue.SimpleQueue[Event | None]) -> Desk:
-        return Desk(self._client, stacks, self.workplace, tell=events.put, **self._options)
+    async def _open(
+        self, stacks: Sequence[Stack], events: queue.SimpleQueue[Event | None]
+    ) -> Sweep:
+        return Sweep(self._client, stacks, self.workplace, tell=events.put, **self._options)
 
 
 class _Loop:
