@@ -15,6 +15,7 @@ from sweeps import make_plan
 
 from bnexp.config.network import facts_of
 from bnexp.engines.base import Event, HandedOver, Trouble, Workplace
+from bnexp.engines.dask import remote
 from bnexp.engines.dask import session as sessions
 from bnexp.engines.dask.books import Books, Work
 from bnexp.engines.dask.session import News, Request, Session
@@ -34,7 +35,10 @@ class FakeClient:
     def __init__(self) -> None:
         self.called: list[str] = []
         self.cancelled: list[object] = []
-        self.lost = 0
+        #: Of how many calls nothing arrives, or no answer.
+        self.lost = self.deaf = 0
+        self.shares = asyncio.Event()
+        self.shares.set()
 
     def submit(self, *_: object, key: str, pure: bool) -> object:
         return SimpleNamespace(done=lambda: False, key=key)
@@ -49,10 +53,16 @@ class FakeClient:
         self, function: Callable[..., object], *given: Any, workers: Sequence[str], on_error: str
     ) -> dict[str, object]:
         self.called.append("collect" if function is eval else function.__name__)
+        if function is remote.share:
+            await self.shares.wait()
         if self.lost:
             self.lost -= 1
             return {}
-        return {worker: function(*given) for worker in workers}
+        answers = {worker: function(*given) for worker in workers}
+        if self.deaf:
+            self.deaf -= 1
+            raise asyncio.TimeoutError
+        return answers
 
     def subscribe_topic(self, *_: object) -> None:
         pass
@@ -92,7 +102,7 @@ class World:
 
     async def look(self) -> None:
         """Let the driver look for itself."""
-        await self.sweep._look_at({"here": 1})
+        await self.sweep._look_at({"here": 1}, ())
         await asyncio.gather(*self.desk.mail._collections.values())
 
 
@@ -115,7 +125,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
 
 def given(request: Request) -> list[str] | None:
     """The runs of a request's answer, None for no more. Raises queue.Empty without one."""
-    task = request.answer.get_nowait()
+    task = request._answer.get_nowait()
     return [run.id for run in task.stack.runs] if task else None
 
 
@@ -167,7 +177,7 @@ def test_a_bell_that_comes_again_brings_no_second_stack(world: World) -> None:
         one = world.ask("one")
         await world.ring()
         await world.ring()
-        assert one.answer.qsize() == 1
+        assert one._answer.qsize() == 1
 
     play(world, scene)
     assert len(world.desk.books.waiting) == 1
@@ -177,12 +187,31 @@ def test_a_request_is_answered_without_its_bell(world: World) -> None:
     async def scene() -> None:
         one = world.ask("one")
         await world.look()
-        assert one.answer.qsize() == 1
+        assert one._answer.qsize() == 1
         await world.ring()  # late
-        assert one.answer.qsize() == 1
+        assert one._answer.qsize() == 1
 
     play(world, scene)
     assert world.client.called == ["collect", "give", "collect"]
+
+
+def test_a_request_takes_no_second_stack_where_the_driver_did_not_hear_of_the_first(
+    world: World,
+) -> None:
+    first, second = world.desk.books.waiting
+
+    async def scene() -> None:
+        one = world.ask("one")
+        world.client.deaf = 1
+        await world.ring()
+        assert world.desk.books.take_out(("there", "another")) == first
+        await world.look()
+        assert given(one) == ids(first.stack)
+        assert one._answer.empty()
+
+    play(world, scene)
+    assert list(world.desk.books.waiting) == [second]
+    assert list(world.desk.books.out) == [("there", "another")]
 
 
 @pytest.mark.parametrize("lost", [0, 1])
@@ -230,7 +259,7 @@ def test_who_has_nothing_to_do_waits_for_what_another_lets_go(world: World) -> N
         assert given(two)
         idle = world.ask("idle")
         await world.ring()
-        assert idle.answer.empty()
+        assert idle._answer.empty()
         asked = [
             name for name in ("one", "two") if world.session.requests[name].flags.share.is_set()
         ]
@@ -241,7 +270,7 @@ def test_who_has_nothing_to_do_waits_for_what_another_lets_go(world: World) -> N
         news = News(asked[0], event=HandedOver((let_go,), 1), states=states)
         world.session.post(news, rings=True)
         await world.ring()
-        task = idle.answer.get_nowait()
+        task = idle._answer.get_nowait()
         assert task and [run.id for run in task.stack.runs] == [let_go]
         assert task.states == states
         assert ids(world.desk.books.out["here", asked[0]].stack) == [kept]
@@ -285,13 +314,64 @@ def test_who_waits_in_vain_is_free_for_other_work(
             await world.ring()
         idle = world.session.requests["idle"]
         await world.look()
-        assert idle.answer.empty()
+        assert idle._answer.empty()
         monkeypatch.setattr("bnexp.engines.dask.desk._PATIENCE", -1.0)
         await world.look()
         assert given(idle) is None
 
     play(world, scene)
     assert not world.desk.idle
+
+
+def test_a_slot_that_is_not_wanted_is_not_to_wait(world: World) -> None:
+    async def scene() -> None:
+        for name in ("one", "two", "unwanted"):
+            world.ask(name)
+            if name == "unwanted":
+                world.desk.slots._futures.clear()
+            await world.ring()
+        assert given(world.session.requests["unwanted"]) is None
+
+    play(world, scene)
+    assert not world.desk.idle
+    assert "share" not in world.client.called
+
+
+def test_a_worker_that_does_not_answer_keeps_no_other_waiting(world: World) -> None:
+    async def scene() -> None:
+        world.client.shares.clear()
+        for name in ("one", "two", "idle"):
+            world.ask(name)
+            await world.ring()
+        world.session.post(News("one", is_through=True))
+        late = world.ask("late")
+        await world.ring()
+        assert given(late)
+        world.client.shares.set()
+
+    play(world, scene)
+    assert world.client.called.count("share") == 1
+
+
+def test_a_worker_that_came_after_the_look_is_not_missed(world: World) -> None:
+    async def scene() -> None:
+        world.ask("one")
+        await world.ring()
+        await world.sweep._look_at({}, ())
+        assert list(world.desk.books.out) == [("here", "one")]
+        await world.sweep._look_at({}, [("here", "one")])
+        assert not world.desk.books.out
+
+    play(world, scene)
+
+
+def test_slots_are_cancelled_though_a_worker_does_not_answer(world: World) -> None:
+    async def scene() -> None:
+        world.client.deaf = 1
+        await world.sweep._leave()
+
+    play(world, scene)
+    assert len(world.client.cancelled) == 2
 
 
 def test_without_anything_to_divide_there_is_nothing_to_wait_for(world: World) -> None:

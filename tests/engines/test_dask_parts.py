@@ -15,7 +15,7 @@ from bnexp.config.network import facts_of
 from bnexp.engines.base import Event, Flags, HandedOver, Progress, RunEnded, Workplace
 from bnexp.engines.dask import remote, shelf, slot
 from bnexp.engines.dask import session as sessions
-from bnexp.engines.dask.session import Asked, News, Session, Task
+from bnexp.engines.dask.session import Asked, News, Request, Session, Task
 from bnexp.environment import fingerprint
 from bnexp.plan import Stack
 from bnexp.records import RunResult, RunState
@@ -101,7 +101,7 @@ def test_only_what_may_not_wait_rings(
             here.stop.set()
 
     monkeypatch.setattr(slot, "work_on", work)
-    monkeypatch.setattr(slot, "_answer", lambda _: task)
+    monkeypatch.setattr(Request, "wait", lambda *_: task)
     assert slot._train_one(session, here) is not stops
     (asked, *others) = bells
     assert len(asked) == 5
@@ -123,7 +123,7 @@ def test_a_request_to_share_is_for_the_stack_that_it_names(
         yield from ()
 
     monkeypatch.setattr(slot, "work_on", work)
-    monkeypatch.setattr(slot, "_answer", lambda _: task)
+    monkeypatch.setattr(Request, "wait", lambda *_: task)
     assert slot._train_one(session, here)
     assert slot._train_one(session, here)
     assert shared == [True, False]
@@ -146,6 +146,24 @@ def test_a_request_that_waits_is_ended_at_once(
 
 def state(epoch: int) -> RunState:
     return RunState(epoch=epoch, arrays={}, records=(), seconds=0.0, fingerprint=())
+
+
+@pytest.mark.parametrize("is_collected", [False, True])
+def test_a_session_whose_driver_is_gone_is_dropped(
+    is_collected: bool, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "_KEPT_SECONDS", 0.02)
+    session.slots = 1
+    sessions.leave(session, is_orphan=False)
+    if is_collected:
+        session.collected = time.monotonic() + 1000
+        time.sleep(0.1)
+    else:
+        wait_until(lambda: not sessions.find("topic"), "the session is dropped")
+    assert (sessions.find("topic") is session) is is_collected
+    sessions.drop("topic")
+    session.end.join(5)
+    assert not session.end.is_alive()
 
 
 def test_a_second_slot_joins_the_session_that_is_there(monkeypatch: pytest.MonkeyPatch) -> None:

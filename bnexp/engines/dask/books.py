@@ -58,10 +58,11 @@ class Books:
                 return work
         return None
 
-    def put_back(self, key: Key) -> None:
-        """Have what did not get out wait again, before all others."""
+    def put_back(self, key: Key) -> bool:
+        """Have what did not get out wait again, before all others; False where there is nothing."""
         if work := self.out.pop(key, None):
             self.waiting.appendleft(work)
+        return work is not None
 
     def end(self, run: str) -> bool:
         """Note that a run has ended; False for one that had.

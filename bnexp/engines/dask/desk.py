@@ -68,6 +68,8 @@ class Desk:
         self.idle: dict[Key, float] = {}
         #: Whether nothing is to be handed out any more.
         self.is_closed = False
+        self._run = run
+        self._asked: set[Key] = set()
         self._others: set[str] = set()
 
     async def hear(self, address: str, news: News) -> None:
@@ -102,10 +104,9 @@ class Desk:
         self._compare(address, asked)
         self.slots.killed = 0
         key = (address, asked.request)
-        is_wanted = self.slots.begin(asked.key)
         # A bell may come late, when its request is answered, or waits.
         is_new = key not in self.books.out and key not in self.idle
-        return self._take_out(key) if is_wanted and is_new else None
+        return self._take_out(key) if self.slots.begin(asked.key) and is_new else None
 
     def _take_out(self, key: Key) -> Task | None:
         work = None if self.is_closed else self.books.take_out(key)
@@ -115,60 +116,67 @@ class Desk:
 
     def miss(self, address: str, request: str) -> None:
         """See ``Ears``."""
-        self.books.put_back((address, request))
+        if self.books.put_back((address, request)):
+            self.fill_slots()
 
     async def _answer(self, address: str, asked: Asked) -> None:
         """Answer a request with a stack, or say that there is none, now or when it has waited."""
         key = (address, asked.request)
         if key in self.books.out or key in self.idle:
             return  # it came with a bell
-        if task := self.meet(address, asked):
-            await self._give(key, task)
-            return
+        is_wanted = self.slots.begin(asked.key)
         if not self.books.waiting:
             await self.slots.drop_others()
-        self.idle[key] = time.monotonic()  # before others may hear of something to take over
-        if await self._ask_to_share():
-            return
-        if self.idle.pop(key, None):
-            await self.mail.give(*key, None)
+        if task := self.meet(address, asked):
+            await self._give(key, task)
+        elif is_wanted and self._ask_to_share():
+            self.idle[key] = time.monotonic()
+        else:
+            await self._give(key, None)
 
-    async def _give(self, key: Key, task: Task) -> None:
+    async def _give(self, key: Key, task: Task | None) -> None:
         taken = False
         try:
-            taken = await self.mail.give(*key, task)
+            with contextlib.suppress(*FAILED_CALL):  # who is gone will be missed
+                taken = await self.mail.give(*key, task)
         finally:
             if not taken:
-                self.books.put_back(key)
+                self.miss(*key)
 
     async def offer(self) -> None:
         """Give what waits to workers that do so, too, and have slots for the rest."""
         for key in list(self.idle):
-            if key in self.idle and (task := self._take_out(key)):
+            if task := self._take_out(key):
                 del self.idle[key]
-                with contextlib.suppress(*FAILED_CALL):
-                    await self._give(key, task)
+                self._run(self._give, key, task)
         if self.idle:
-            await self._ask_to_share()
+            self._ask_to_share()
         await self.slots.check()
         self.fill_slots()
 
-    async def send_away(self) -> None:
+    def send_away(self) -> None:
         """Tell those that have waited long enough that there is nothing for them."""
         now = time.monotonic()
         for key in [key for key, since in self.idle.items() if now - since > _PATIENCE]:
-            if self.idle.pop(key, None):
-                with contextlib.suppress(*FAILED_CALL):
-                    await self.mail.give(*key, None)
+            del self.idle[key]
+            self._run(self._give, key, None)
 
-    async def _ask_to_share(self) -> bool:
+    def _ask_to_share(self) -> bool:
         """Ask the busiest worker to let go of some of its runs: another has nothing to do."""
         key = self.books.busiest()
         if key is None or self.books.waiting or self.is_closed:
             return False
-        with contextlib.suppress(*FAILED_CALL):  # who is gone will be missed
-            await self.mail.call(key[0], remote.share, self.topic, key[1])
+        if key not in self._asked:
+            self._asked.add(key)
+            self._run(self._share, key)
         return True
+
+    async def _share(self, key: Key) -> None:
+        try:
+            with contextlib.suppress(*FAILED_CALL):
+                await self.mail.call(key[0], remote.share, self.topic, key[1])
+        finally:
+            self._asked.discard(key)
 
     def _compare(self, address: str, asked: Asked) -> None:
         """Refuse a worker with another bnexp, and say aloud, once, what may change last bits."""
@@ -206,4 +214,5 @@ class Desk:
 
     def fill_slots(self) -> None:
         """Have a slot for every stack."""
-        self.slots.fill(len(self.books.waiting) + len(self.books.out))
+        if not self.is_closed:
+            self.slots.fill(len(self.books.waiting) + len(self.books.out))

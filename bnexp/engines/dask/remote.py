@@ -22,11 +22,9 @@ def collect(topic: str, name: str, after: int) -> tuple[str, list[News]]:
 
 
 def give(topic: str, request: str, task: Task | None) -> bool:
-    """Answer a request with a stack, or None for no more; return whether it is there to be."""
+    """Answer a request with a stack, or None for no more; return whether it waited for one."""
     asked = sessions.find_request(topic, request)
-    if asked is not None:
-        asked.answer.put(task)
-    return asked is not None
+    return asked is not None and asked.give(task)
 
 
 def exchange(

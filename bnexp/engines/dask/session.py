@@ -6,12 +6,14 @@ the bell that calls it, for the scheduler keeps events in memory, and may lose s
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
+import time
 import uuid
 from collections import deque
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bnexp.describe import DatasetFacts
@@ -24,6 +26,10 @@ from bnexp.version import __version__
 
 if TYPE_CHECKING:
     from distributed import Worker
+
+
+#: How long a session without slots is kept that nobody collects from: a driver looks each second.
+_KEPT_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -69,17 +75,38 @@ class News:
         return bool(self.states) and not self.event and set(newer) >= set(self.states or ())
 
 
-@dataclass
 class Request:
     """A request that waits for its answer, then the stack that was it: what that is told."""
 
-    flags: Flags
-    answer: queue.SimpleQueue[Task | None] = field(default_factory=queue.SimpleQueue)
+    def __init__(self, stop: threading.Event) -> None:
+        self.flags = Flags(stop)
+        self._guard = threading.Lock()
+        self._is_answered = False
+        self._answer: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+
+    def give(self, task: Task | None) -> bool:
+        """Answer with a stack, or None for no more; False where there is an answer already.
+
+        Nobody would look at a second one, or only after the stack that was the first.
+        """
+        with self._guard:
+            if self._is_answered:
+                return False
+            self._is_answered = True
+        self._answer.put(task)
+        return True
+
+    def wait(self, seconds: float) -> Task | None:
+        """Wait for the answer; the stop flag, looked at every so often, is one, too."""
+        while not self.flags.stop.is_set():
+            with contextlib.suppress(queue.Empty):
+                return self._answer.get(timeout=seconds)
+        return None if self.give(None) else self._answer.get()
 
     def halt(self) -> None:
         """Set the stop flag; where there is no answer yet, that is it."""
         self.flags.stop.set()
-        self.answer.put(None)
+        self.give(None)
 
 
 class Session:
@@ -96,10 +123,12 @@ class Session:
         self._news: deque[News] = deque()
         self._count = 0
         self._has_rung = False
+        self.collected = time.monotonic()
+        self.end = threading.Timer(0, lambda: None)
 
     def ask(self, name: str, key: str, stop: threading.Event) -> Request:
         """Make a request for a stack; ``stop`` will be the stop flag of its training."""
-        request = self.requests[name] = Request(Flags(stop))
+        request = self.requests[name] = Request(stop)
         asked = Asked(name, key, __version__, fingerprint())
         self.post(News(name, asked=asked), rings=True)
         return request
@@ -125,6 +154,7 @@ class Session:
 
     def collect(self, name: str, after: int) -> list[News]:
         """Return the news since number ``after`` of this session, and forget those before."""
+        self.collected = time.monotonic()
         with self._guard:
             while name == self.name and self._news and self._news[0].number <= after:
                 self._news.popleft()
@@ -149,8 +179,30 @@ def leave(session: Session, *, is_orphan: bool) -> None:
     """Have one slot less; the last that nobody waits for drops the session."""
     with _guard:
         session.slots -= 1
-        if is_orphan and not session.slots:
+        if session.slots:
+            return
+        if is_orphan:
             _drop(session.topic)
+        else:
+            _drop_unless_collected(session)
+
+
+def _drop_unless_collected(session: Session) -> None:
+    """Drop a session without slots, in time, if its driver has gone without a word."""
+
+    def look() -> None:
+        with _guard:
+            if session.slots or _sessions.get(session.topic) is not session:
+                return
+            if time.monotonic() - session.collected > _KEPT_SECONDS:
+                _drop(session.topic)
+            else:
+                _drop_unless_collected(session)
+
+    session.end.cancel()
+    session.end = threading.Timer(_KEPT_SECONDS, look)
+    session.end.daemon = True
+    session.end.start()
 
 
 def find(topic: str) -> Session | None:
@@ -173,4 +225,5 @@ def drop(topic: str) -> None:
 def _drop(topic: str) -> None:
     session = _sessions.pop(topic, None)
     if session:
+        session.end.cancel()
         rest.keep(session.shelf)

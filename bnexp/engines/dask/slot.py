@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-import queue
 import threading
 import uuid
 from collections.abc import Collection, Mapping
@@ -90,7 +89,7 @@ def _train_one(session: Session, slot: _Slot) -> bool:
     name = uuid.uuid4().hex
     request = session.ask(name, slot.key, slot.stop)
     try:
-        task = _answer(request)
+        task = request.wait(_POLL_SECONDS)
         if task is None:
             return False
         _train(session, name, request, task)
@@ -99,14 +98,6 @@ def _train_one(session: Session, slot: _Slot) -> bool:
     # One who asks for another stack, and rings for that, need not ring for this.
     session.post(News(name, is_through=True), rings=slot.stop.is_set())
     return not slot.stop.is_set()
-
-
-def _answer(request: Request) -> Task | None:
-    """Wait for the answer, or for the stop flag."""
-    while not request.flags.stop.is_set():
-        with contextlib.suppress(queue.Empty):
-            return request.answer.get(timeout=_POLL_SECONDS)
-    return None
 
 
 def _train(session: Session, name: str, request: Request, task: Task) -> None:

@@ -10,13 +10,14 @@ import contextlib
 import math
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from distributed import Client
 
 from bnexp.engines.base import Event, Trouble, Workplace
 from bnexp.engines.dask import remote
+from bnexp.engines.dask.books import Key
 from bnexp.engines.dask.desk import Desk
 from bnexp.engines.dask.mail import CALL_SECONDS, FAILED_CALL, HALT_SECONDS
 from bnexp.errors import ClusterError
@@ -111,6 +112,7 @@ class Sweep:
         while not self._is_over:
             await asyncio.sleep(_LOOK_SECONDS)
             self.tend()
+            known = {*self.desk.books.out, *self.desk.idle}
             try:
                 threads = await asyncio.wait_for(self.client.nthreads(), CALL_SECONDS)
             except (*FAILED_CALL, RuntimeError):
@@ -118,18 +120,18 @@ class Sweep:
                     raise ClusterError("the scheduler of the Dask cluster is gone") from None
             else:
                 seen = time.monotonic()
-                await self._look_at(threads)
+                await self._look_at(threads, known)
 
-    async def _look_at(self, threads: Mapping[str, int]) -> None:
-        """Compare the workers that are there with those that have stacks of ours."""
+    async def _look_at(self, threads: Mapping[str, int], known: Collection[Key]) -> None:
+        """Compare the workers that were there with the requests that were ``known`` before."""
         now = time.monotonic()
         self._accompanied = now if threads else self._accompanied
         if now - self._accompanied > _ALONE_SECONDS:
             self._accompanied = math.inf  # said once for each time without any
             self.tell(Trouble("the Dask cluster has no workers; waiting for some"))
-        self.desk.lose(lambda key: key[0] not in threads)
+        self.desk.lose(lambda key: key in known and key[0] not in threads)
         await self.desk.offer()
-        await self.desk.send_away()
+        self.desk.send_away()
         for address in threads:
             self.desk.mail.collect_soon(address)
 
@@ -145,7 +147,10 @@ class Sweep:
 
     async def _leave(self) -> None:
         """Take everything of this sweep from the cluster, where it still answers."""
-        with contextlib.suppress(*FAILED_CALL, RuntimeError):
+        gone = (*FAILED_CALL, RuntimeError)
+        with contextlib.suppress(*gone):
             self.client.unsubscribe_topic(self.topic)
+        with contextlib.suppress(*gone):
             await self.desk.mail.tell_all(remote.forget)
+        with contextlib.suppress(*gone):
             await asyncio.wait_for(self.desk.slots.cancel(), HALT_SECONDS)
