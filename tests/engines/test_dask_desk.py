@@ -108,10 +108,8 @@ class World:
 
 def play(world: World, scene: Callable[[], Awaitable[None]]) -> None:
     async def all_of_it() -> None:
-        try:
-            await scene()
-        finally:
-            await world.desk.mail.close()
+        await scene()
+        await asyncio.gather(*world.sweep._tasks)
 
     asyncio.run(all_of_it())
 

@@ -99,13 +99,9 @@ class Mail:
         if address not in self._collections:
             self._collections[address] = self._run(self._collect, address)
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Collect no more."""
         self._is_closed = True
-        collections = list(self._collections.values())
-        for collection in collections:
-            collection.cancel()
-        await asyncio.gather(*collections, return_exceptions=True)
 
     async def _collect(self, address: str) -> None:
         """Empty a worker's mailbox, for as long as its bell rings."""

@@ -61,13 +61,14 @@ class Sweep:
         self.failure: BaseException | None = None
         self.is_halted = self._is_over = False
         self._wake = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._accompanied = time.monotonic()
 
     async def run(self) -> None:
         """Have all stacks trained. Raises BnexpError where the sweep cannot go on."""
         self.client.subscribe_topic(self.topic, self.desk.mail.ring)
         self.desk.fill_slots()
-        watch = self._beside(self._watch)
+        self._beside(self._watch)
         try:
             while self.desk.books.is_open and not self.is_halted and not self.failure:
                 await self._nap(1.0)
@@ -75,8 +76,11 @@ class Sweep:
                 await self._halt()
         finally:
             self._is_over = self.desk.is_closed = True
-            watch.cancel()
-            await asyncio.gather(watch, self.desk.mail.close(), return_exceptions=True)
+            self.desk.mail.close()
+            tasks = list(self._tasks)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await self._leave()
         if self.failure:
             raise self.failure
@@ -103,7 +107,10 @@ class Sweep:
             finally:
                 self._wake.set()
 
-        return asyncio.create_task(guarded())
+        task = asyncio.create_task(guarded())
+        self._tasks.add(task)  # the loop itself would not keep it
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _watch(self) -> None:
         """Notice what nobody tells: workers and slots that are gone, and the scheduler."""
