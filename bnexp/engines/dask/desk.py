@@ -68,8 +68,9 @@ class Desk:
         self.idle: dict[Key, float] = {}
         #: Whether nothing is to be handed out any more.
         self.is_closed = False
+        #: Of whom it is asked to let runs go, by a call that has not come back.
+        self._sharing: set[Key] = set()
         self._run = run
-        self._asked: set[Key] = set()
         self._others: set[str] = set()
 
     async def hear(self, address: str, news: News) -> None:
@@ -166,8 +167,8 @@ class Desk:
         key = self.books.busiest()
         if key is None or self.books.waiting or self.is_closed:
             return False
-        if key not in self._asked:
-            self._asked.add(key)
+        if key not in self._sharing:
+            self._sharing.add(key)
             self._run(self._share, key)
         return True
 
@@ -176,7 +177,7 @@ class Desk:
             with contextlib.suppress(*FAILED_CALL):
                 await self.mail.call(key[0], remote.share, self.topic, key[1])
         finally:
-            self._asked.discard(key)
+            self._sharing.discard(key)
 
     def _compare(self, address: str, asked: Asked) -> None:
         """Refuse a worker with another bnexp, and say aloud, once, what may change last bits."""
