@@ -22,6 +22,7 @@ from bnexp.engines.dask.session import News, Request, Session
 from bnexp.engines.dask.slots import Slots
 from bnexp.engines.dask.sweep import Sweep
 from bnexp.engines.dask.travel import pack
+from bnexp.errors import ClusterError
 from bnexp.plan import Stack
 from bnexp.records import RunState
 from bnexp.store.checkpoints import write_states
@@ -361,6 +362,44 @@ def test_a_worker_that_came_after_the_look_is_not_missed(world: World) -> None:
         assert not world.desk.books.out
 
     play(world, scene)
+
+
+def test_an_error_is_said_though_the_client_is_closed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class ClosedClientError(Exception):
+        """As distributed has it."""
+
+    def refuse(_: str) -> None:
+        raise ClosedClientError
+
+    async def scene() -> None:
+        monkeypatch.setattr(world.client, "unsubscribe_topic", refuse)
+        world.sweep.failure = ClusterError("the scheduler is gone")
+        with pytest.raises(ClusterError, match="the scheduler is gone"):
+            await world.sweep.run()
+
+    play(world, scene)
+
+
+def test_many_slots_may_die_with_one_worker() -> None:
+    async def exception() -> Exception:
+        return type("KilledWorker", (Exception,), {})()  # as distributed has it
+
+    client: Any = FakeClient()
+    slots = Slots(client, "topic", None)
+    dead: Any = SimpleNamespace(done=lambda: True, status="error", exception=exception)
+
+    async def die(times: int) -> None:
+        for _ in range(times):
+            slots._futures = dict.fromkeys("abcd", dead)
+            await slots.check()
+
+    asyncio.run(die(2))
+    slots.killed = 0  # one has begun
+    asyncio.run(die(2))
+    with pytest.raises(ClusterError, match="die before they begin any work"):
+        asyncio.run(die(1))
 
 
 def test_slots_are_cancelled_though_a_worker_does_not_answer(world: World) -> None:

@@ -184,16 +184,22 @@ async def _client(address: str) -> Any:
     )
     try:
         try:
-            await client
-        except (OSError, asyncio.TimeoutError, ValueError) as error:
+            # Something else that listens there may never say a word, or say anything.
+            await asyncio.wait_for(_started(client), _CONNECT_SECONDS + _CLOSE_SECONDS)
+        except Exception as error:
+            reason = str(error) or f"no word within {_CONNECT_SECONDS} seconds"
             raise ClusterError(
-                f"no Dask scheduler answers at {address} ({error}); is one running there? It is "
+                f"no Dask scheduler answers at {address} ({reason}); is one running there? It is "
                 "started with: dask scheduler"
             ) from error
         yield client
     finally:
-        with contextlib.suppress(OSError, asyncio.TimeoutError):
+        with contextlib.suppress(Exception):
             await asyncio.wait_for(client.close(), _CLOSE_SECONDS)
+
+
+async def _started(client: Client) -> None:
+    await client
 
 
 @contextlib.contextmanager

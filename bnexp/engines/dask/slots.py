@@ -25,7 +25,7 @@ class Slots:
         self.client = client
         self.topic = topic
         self.most = most
-        #: How many died since a slot last had something to say.
+        #: How often some died, perhaps many with one worker, since a slot last asked for a stack.
         self.killed = 0
         self._futures: dict[str, Future[None]] = {}
         self._begun: set[str] = set()
@@ -55,13 +55,15 @@ class Slots:
     async def check(self) -> None:
         """Forget slots that are over. Raises ClusterError, or ConfigError, where they fail."""
         over = {key: future for key, future in self._futures.items() if future.done()}
+        is_any_killed = False
         for key, future in over.items():
             del self._futures[key]
             if future.status == "error":
                 error: Any = await future.exception()
                 if type(error).__name__ != "KilledWorker":
                     raise explain(error, "a worker of the Dask cluster")
-                self.killed += 1
+                is_any_killed = True
+        self.killed += is_any_killed
         if self.killed > RETRIES:
             raise ClusterError("the workers of the Dask cluster die before they begin any work")
 
