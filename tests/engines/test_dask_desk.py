@@ -364,6 +364,23 @@ def test_a_worker_that_came_after_the_look_is_not_missed(world: World) -> None:
     play(world, scene)
 
 
+@pytest.mark.parametrize("status", ["running", "closed"])
+def test_what_a_closed_client_raises_means_that_the_scheduler_is_gone(
+    status: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise AttributeError("'NoneType' object has no attribute 'ncores'")
+
+    async def scene() -> None:
+        monkeypatch.setattr("bnexp.engines.dask.sweep._LOOK_SECONDS", 0.0)
+        monkeypatch.setattr(world.client, "nthreads", fail)
+        monkeypatch.setattr(world.client, "status", status, raising=False)
+        with pytest.raises(AttributeError if status == "running" else ClusterError):
+            await world.sweep.run()
+
+    play(world, scene)
+
+
 def test_an_error_is_said_though_the_client_is_closed(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,11 +20,12 @@ from bnexp.engines.dask import remote
 from bnexp.engines.dask.books import Key
 from bnexp.engines.dask.desk import Desk
 from bnexp.engines.dask.mail import CALL_SECONDS, FAILED_CALL, HALT_SECONDS
-from bnexp.errors import ClusterError
+from bnexp.errors import BnexpError, ClusterError
 from bnexp.plan.work import Stack
 
 #: How often the driver looks which workers are there, and empties mailboxes without being called.
 _LOOK_SECONDS = 1.0
+_GONE = "the scheduler of the Dask cluster is gone; once there is one, the same command goes on"
 #: Seconds without the scheduler, after which the sweep ends.
 _LOST_SECONDS = 10.0
 #: Seconds without any worker, after which the driver says that it waits.
@@ -83,7 +84,13 @@ class Sweep:
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._leave()
         if self.failure:
-            raise self.failure
+            raise self._explained(self.failure)
+
+    def _explained(self, failure: BaseException) -> BaseException:
+        """Return what an error means: a client that has closed fails in many ways."""
+        if isinstance(failure, BnexpError) or self.client.status == "running":
+            return failure
+        return ClusterError(_GONE)
 
     def halt(self) -> None:
         """End the sweep soon: the stop flag is set."""
@@ -124,7 +131,7 @@ class Sweep:
                 threads = await asyncio.wait_for(self.client.nthreads(), CALL_SECONDS)
             except (*FAILED_CALL, RuntimeError):
                 if self.client.status == "closed" or time.monotonic() - seen > _LOST_SECONDS:
-                    raise ClusterError("the scheduler of the Dask cluster is gone") from None
+                    raise ClusterError(_GONE) from None
             else:
                 seen = time.monotonic()
                 await self._look_at(threads, known)
