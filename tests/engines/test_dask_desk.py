@@ -141,7 +141,9 @@ def test_one_call_answers_a_bell_and_collects(world: World) -> None:
 
     async def scene() -> None:
         one = world.ask("one")
+        world.desk.slots.killed = 2
         await world.ring()
+        assert not world.desk.slots.killed  # who asks has begun
         assert given(one) == ids(first)
         world.session.post(News("one", is_through=True))
         two = world.ask("two")

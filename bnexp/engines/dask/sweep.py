@@ -60,7 +60,7 @@ class Sweep:
             client, self.topic, stacks, workplace, tell, self._beside, most=most, strict=strict
         )
         self.failure: BaseException | None = None
-        self.is_halted = self._is_over = False
+        self.is_halted = False
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._accompanied = time.monotonic()
@@ -76,7 +76,7 @@ class Sweep:
             if self.is_halted:
                 await self._halt()
         finally:
-            self._is_over = self.desk.is_closed = True
+            self.desk.is_closed = True
             self.desk.mail.close()
             tasks = list(self._tasks)
             for task in tasks:
@@ -123,7 +123,7 @@ class Sweep:
         """Notice what nobody tells: workers and slots that are gone, and the scheduler."""
         seen = time.monotonic()
         # ``wait_for`` before Python 3.12 loses a cancellation that comes when its work is done.
-        while not self._is_over:
+        while not self.desk.is_closed:
             await asyncio.sleep(_LOOK_SECONDS)
             self.tend()
             known = {*self.desk.books.out, *self.desk.idle}
